@@ -1,0 +1,123 @@
+//! Classical bits: the memory that measurements write and conditions read.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{Error, ErrorKind};
+
+/// A row of bits of any width. Written with the highest index first, as every front end prints counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BitString {
+    width: u32,
+    // Bit i is bit i % 64 of word i / 64; bits from `width` on are zero.
+    words: Vec<u64>,
+}
+
+impl BitString {
+    /// `width` zeros.
+    pub fn zeros(width: u32) -> Self {
+        Self { width, words: vec![0; (width as usize).div_ceil(64)] }
+    }
+
+    /// The low `width` bits of `number`; bits of it above `width` are dropped.
+    pub fn from_u64(width: u32, number: u64) -> Self {
+        let mut bits = Self::zeros(width);
+        if let Some(word) = bits.words.first_mut() {
+            *word = if width < 64 { number & ((1 << width) - 1) } else { number };
+        }
+        bits
+    }
+
+    /// Bits from words of 64, lowest first; words and bits beyond `width` are dropped, missing ones are zero.
+    pub fn from_words(width: u32, words: &[u64]) -> Self {
+        let mut bits = Self::zeros(width);
+        for (to, from) in bits.words.iter_mut().zip(words) {
+            *to = *from;
+        }
+        if let (Some(last), used @ 1..) = (bits.words.last_mut(), width % 64) {
+            *last &= (1 << used) - 1;
+        }
+        bits
+    }
+
+    /// How many bits there are.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// The bits in words of 64, lowest first; unused bits of the last word are zero.
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// Bit `index`; `false` from `width` on.
+    pub fn get(&self, index: u32) -> bool {
+        self.words.get(index as usize / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+    }
+
+    /// Sets bit `index`; nothing happens from `width` on.
+    pub fn set(&mut self, index: u32, value: bool) {
+        if index < self.width
+            && let Some(word) = self.words.get_mut(index as usize / 64)
+        {
+            *word = *word & !(1 << (index % 64)) | u64::from(value) << (index % 64);
+        }
+    }
+}
+
+impl fmt::Display for BitString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text: String =
+            (0..self.width).rev().map(|index| if self.get(index) { '1' } else { '0' }).collect();
+        f.pad(&text)
+    }
+}
+
+impl FromStr for BitString {
+    type Err = Error;
+
+    /// Reads `0` and `1`, highest index first; spaces and underscores between them are passed over.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let digits: Vec<bool> = text
+            .chars()
+            .filter(|digit| !matches!(digit, ' ' | '_'))
+            .map(|digit| match digit {
+                '0' => Ok(false),
+                '1' => Ok(true),
+                other => Err(Error::new(ErrorKind::InvalidInput, format!("'{other}' is not a bit"))),
+            })
+            .collect::<Result<_, _>>()?;
+        let width = u32::try_from(digits.len())
+            .map_err(|_| Error::new(ErrorKind::InvalidInput, "a bit string has at most 2^32 - 1 bits"))?;
+        let mut bits = Self::zeros(width);
+        for (index, value) in (0..width).zip(digits.into_iter().rev()) {
+            bits.set(index, value);
+        }
+        Ok(bits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_highest_index_is_written_first() {
+        let mut bits = BitString::zeros(3);
+        bits.set(0, true);
+        bits.set(7, true);
+        assert_eq!(bits.to_string(), "001");
+        assert_eq!(BitString::from_u64(2, 0b111).to_string(), "11");
+        assert!("012".parse::<BitString>().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn written_bits_read_back(text in "[01]{0,200}") {
+            let bits: BitString = text.parse().unwrap();
+            prop_assert_eq!(bits.to_string(), text);
+            prop_assert_eq!(&BitString::from_words(bits.width(), bits.words()), &bits);
+        }
+    }
+}
