@@ -23,7 +23,7 @@ pub mod record;
 
 pub use address::Address;
 pub use circuit::{Circuit, Gate};
-pub use device::{Device, Health};
+pub use device::{Device, Health, Property, PropertyValue};
 pub use driver::{Driver, OpenDevice};
 pub use entropy::{EntropySource, MinEntropy, SecureRandom, Stage};
 pub use error::{Error, ErrorKind, Result};
