@@ -202,11 +202,13 @@ fn backing_of(name: &str, device: &Path) -> Backing {
             });
         }
         let is_pci = link_name(&folder.join("subsystem")).as_deref() == Some("pci");
-        if is_pci && !name.starts_with("ttyS")
-            && let (Some(vendor), Some(device)) = (number("vendor"), number("device")) {
-                let slot = folder.file_name().and_then(OsStr::to_str).unwrap_or_default().to_owned();
-                return Backing::Pci { slot, vendor, device };
-            }
+        if is_pci
+            && !name.starts_with("ttyS")
+            && let (Some(vendor), Some(device)) = (number("vendor"), number("device"))
+        {
+            let slot = folder.file_name().and_then(OsStr::to_str).unwrap_or_default().to_owned();
+            return Backing::Pci { slot, vendor, device };
+        }
     }
     Backing::Uart
 }

@@ -1,0 +1,7 @@
+//! One folder for each real device, and the wires they hang on.
+//!
+//! Every driver has the same rooms: `mod.rs` (the hal's side), `protocol.rs` (bytes ⇄ values, pure, no I/O) and
+//! `emulator.rs` (the device's side of the wire, byte-exact, with faults on demand).
+
+pub mod entropy;
+pub mod transport;
