@@ -65,7 +65,9 @@ impl MinEntropy {
     /// # Errors
     /// `InvalidInput` when `measured` is not a positive number.
     pub fn lowered_to(self, measured: f64) -> Result<Self> {
-        Self::new(measured.min(self.per_sample), self.sample_bits)
+        // `f64::min` passes over a NaN, and a figure that is none must not pass for the claim.
+        let lower = if measured.is_nan() { measured } else { measured.min(self.per_sample) };
+        Self::new(lower, self.sample_bits)
     }
 }
 
@@ -96,8 +98,8 @@ pub trait SecureRandom: Send {
     /// Fills all of `out`.
     ///
     /// # Errors
-    /// `Unhealthy` when a health test failed (the sentence names the test), or the kinds of
-    /// [`EntropySource::read`]; `out` is all zeros then.
+    /// `Unhealthy` when a health test failed (the sentence names the test); `Exhausted` when too little entropy
+    /// came in; or the kinds of [`EntropySource::read`]. `out` is all zeros then.
     fn fill(&mut self, out: &mut [u8]) -> Result<()>;
 }
 
@@ -120,6 +122,8 @@ mod tests {
         let claim = MinEntropy::new(5.0, 8).unwrap();
         assert_eq!(claim.lowered_to(4.5).unwrap().per_sample(), 4.5);
         assert_eq!(claim.lowered_to(7.5).unwrap().per_sample(), 5.0);
-        assert!(claim.lowered_to(0.0).is_err());
+        for no_figure in [0.0, -1.0, f64::NAN] {
+            assert_eq!(claim.lowered_to(no_figure).unwrap_err().kind(), ErrorKind::InvalidInput);
+        }
     }
 }

@@ -103,11 +103,14 @@ impl Circuit {
         Ok(inverse)
     }
 
-    /// The length of the longest chain of operations that must follow each other; barriers order without counting.
+    /// The length of the longest chain of operations that must follow each other; barriers order without counting,
+    /// and a global phase, which is on no qubit, does not count.
     ///
     /// A classical bit makes whoever reads it wait for whoever wrote it.
     pub fn depth(&self) -> usize {
-        self.longest_chain(|operation| !matches!(operation, Operation::Barrier { .. }))
+        self.longest_chain(|operation| {
+            !matches!(operation, Operation::Barrier { .. }) && !operation.qubits().is_empty()
+        })
     }
 
     /// [`depth`](Self::depth) counting only operations on two or more qubits.
@@ -117,7 +120,8 @@ impl Circuit {
 
     fn longest_chain(&self, counts: impl Fn(&Operation<'_>) -> bool) -> usize {
         let mut at_qubit = vec![0usize; self.qubits as usize];
-        let mut at_bit = vec![0usize; self.bits as usize];
+        let mut written_at = vec![0usize; self.bits as usize];
+        let mut read_at = vec![0usize; self.bits as usize];
         for instruction in self.instructions() {
             let operation = instruction.operation;
             let everywhere: Vec<u32>;
@@ -133,20 +137,24 @@ impl Circuit {
                 _ => 0..0,
             };
             let read = instruction.condition.map_or(0..0, |condition| condition.bits());
-            let bits = || written.clone().chain(read.clone());
+            // Readers wait for the writer, and do not wait for each other; a writer waits for all before it.
             let before = qubits
                 .iter()
                 .map(|&qubit| at_qubit[qubit as usize])
-                .chain(bits().map(|bit| at_bit[bit as usize]));
+                .chain(written.clone().chain(read.clone()).map(|bit| written_at[bit as usize]))
+                .chain(written.clone().map(|bit| read_at[bit as usize]));
             let level = before.max().unwrap_or(0) + usize::from(counts(&operation));
             for &qubit in qubits {
                 at_qubit[qubit as usize] = level;
             }
-            for bit in bits() {
-                at_bit[bit as usize] = level;
+            for bit in written {
+                written_at[bit as usize] = level;
+            }
+            for bit in read {
+                read_at[bit as usize] = read_at[bit as usize].max(level);
             }
         }
-        at_qubit.into_iter().chain(at_bit).max().unwrap_or(0)
+        at_qubit.into_iter().max().unwrap_or(0)
     }
 
     /// How many gates and unitaries act on exactly two qubits.

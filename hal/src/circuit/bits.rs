@@ -1,12 +1,15 @@
 //! Classical bits: the memory that measurements write and conditions read.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
 use crate::{Error, ErrorKind};
 
 /// A row of bits of any width. Written with the highest index first, as every front end prints counts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+///
+/// Ordered by width, then as the number it writes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BitString {
     width: u32,
     // Bit i is bit i % 64 of word i / 64; bits from `width` on are zero.
@@ -62,6 +65,19 @@ impl BitString {
         {
             *word = *word & !(1 << (index % 64)) | u64::from(value) << (index % 64);
         }
+    }
+}
+
+impl Ord for BitString {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // The highest word decides first.
+        self.width.cmp(&other.width).then_with(|| self.words.iter().rev().cmp(other.words.iter().rev()))
+    }
+}
+
+impl PartialOrd for BitString {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -146,7 +146,7 @@ impl Circuit {
     /// # Errors
     /// `InvalidInput` when an operand does not exist or is named twice, the number of operands or angles is wrong, a
     /// figure is not finite, a duration is negative, a matrix is not unitary to 1e-8, or the condition reads bits
-    /// that do not exist. The circuit is unchanged then.
+    /// that do not exist; `Exhausted` beyond 2^32 − 2 operands. The circuit is unchanged then.
     pub fn push(&mut self, operation: Operation<'_>, condition: Option<&Condition>) -> Result<()> {
         operation.check(self.qubits, self.bits)?;
         if let Some(condition) = condition {
@@ -173,7 +173,8 @@ impl Circuit {
         Ok(self)
     }
 
-    /// Appends a measurement of every qubit to the bit of the same number; declares `c` bits that are missing.
+    /// Appends a measurement of every qubit to the bit of the same number; declares the bits that
+    /// are missing as register `meas`.
     ///
     /// # Errors
     /// `InvalidInput` when there are fewer bits than qubits and the name `meas` is taken.
@@ -219,26 +220,30 @@ impl Circuit {
 
     /// Appends what has been checked.
     fn append(&mut self, operation: Operation<'_>, condition: Option<&Condition>) -> Result<()> {
+        // All that can fail comes before anything is changed.
+        let (param_start, operand_start) = (index32(self.params.len())?, index32(self.operands.len())?);
+        let operand_end = index32(self.operands.len() + operation.qubits().len())?;
+        let matrix_at = index32(self.matrices.len())?;
         let condition = match condition {
             None => Step::UNCONDITIONED,
             // Programs repeat the condition for every statement of a block.
             Some(condition) => {
-                if self.conditions.last() != Some(condition) {
+                let repeats = self.conditions.last() == Some(condition);
+                let at = index32(self.conditions.len() - usize::from(repeats))?;
+                if !repeats {
                     self.conditions.push(condition.clone());
                 }
-                index32(self.conditions.len() - 1)?
+                at
             }
         };
-        let (param_start, operand_start) = (index32(self.params.len())?, index32(self.operands.len())?);
         let code = match operation {
             Operation::Gate { gate, params, .. } => {
                 self.params.extend_from_slice(params);
                 Code::Gate(gate)
             }
             Operation::Unitary { matrix, controls, .. } => {
-                let at = index32(self.matrices.len())?;
                 self.matrices.push(matrix.clone());
-                Code::Unitary { matrix: at, controls }
+                Code::Unitary { matrix: matrix_at, controls }
             }
             Operation::Measure { bit, .. } => Code::Measure { bit },
             Operation::Reset { .. } => Code::Reset,
@@ -249,7 +254,6 @@ impl Circuit {
             }
         };
         self.operands.extend_from_slice(operation.qubits());
-        let operand_end = index32(self.operands.len())?;
         self.steps.push(Step { code, condition, param_start, operand_start, operand_end });
         Ok(())
     }

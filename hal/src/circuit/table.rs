@@ -85,7 +85,8 @@ pub enum Gate {
     Cry,
     /// `crz`: controlled rz.
     Crz,
-    /// `cu3`: controlled u3.
+    /// `cu3`: controlled u3, as Qiskit's `qelib1.inc` has it. The file of the paper turns the control by
+    /// −(φ+λ)/2 beside it, because its u3 has determinant 1.
     Cu3,
     /// `cu`: controlled e^{iγ} u3(θ, φ, λ).
     Cu,
@@ -221,7 +222,7 @@ pub(super) static TABLE: [GateSpec; 55] = [
     row(Gate::Ecr, "ecr", &[], 2, &[], 0, Inverse::Itself, None, GENERAL, Clifford::Always, Library::Extension, Unitary::Two(ecr)),
     row(Gate::Rxx, "rxx", &[], 2, &["theta"], 0, Inverse::NegateAll, None, GENERAL, Clifford::AtFractionsOfPi(2), Library::Extension, Unitary::Two(rxx)),
     row(Gate::Ryy, "ryy", &[], 2, &["theta"], 0, Inverse::NegateAll, None, GENERAL, Clifford::AtFractionsOfPi(2), Library::Extension, Unitary::Two(ryy)),
-    row(Gate::Rzz, "rzz", &[], 2, &["theta"], 0, Inverse::NegateAll, None, DIAGONAL, Clifford::AtFractionsOfPi(2), Library::Qelib1, Unitary::Two(rzz)),
+    row(Gate::Rzz, "rzz", &[], 2, &["theta"], 0, Inverse::NegateAll, None, DIAGONAL, Clifford::AtFractionsOfPi(2), Library::Extension, Unitary::Two(rzz)),
     row(Gate::Rzx, "rzx", &[], 2, &["theta"], 0, Inverse::NegateAll, None, GENERAL, Clifford::AtFractionsOfPi(2), Library::Extension, Unitary::Two(rzx)),
     row(Gate::Ccx, "ccx", &[], 3, &[], 2, Inverse::Itself, Some(Gate::C3x), PERMUTATION, Clifford::Never, Library::Both, Unitary::One(x)),
     row(Gate::Ccz, "ccz", &[], 3, &[], 2, Inverse::Itself, None, DIAGONAL, Clifford::Never, Library::Extension, Unitary::One(|_| diagonal(0.0, PI))),
