@@ -1,1 +1,3 @@
 //! Drivers of random-number generators.
+
+pub mod hwrng;

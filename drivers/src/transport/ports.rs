@@ -84,33 +84,27 @@ impl Port {
     }
 }
 
-/// Where the system's lists are found; the system's own places unless a test has made some.
+/// Where the system's lists are found: below `/`, unless a test has made a `sys`, a `dev` and a `proc` elsewhere.
 #[derive(Clone, Debug)]
 pub struct System {
-    sys: PathBuf,
-    dev: PathBuf,
+    root: PathBuf,
 }
 
 impl Default for System {
     fn default() -> Self {
-        Self { sys: "/sys".into(), dev: "/dev".into() }
+        Self { root: "/".into() }
     }
 }
 
 impl System {
-    /// A system whose `/sys` and `/dev` are these folders.
-    pub fn at(sys: impl Into<PathBuf>, dev: impl Into<PathBuf>) -> Self {
-        Self { sys: sys.into(), dev: dev.into() }
+    /// A system whose `/` is this folder.
+    pub fn under(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
     }
 
-    /// The folder that stands for `/sys`.
-    pub fn sys(&self) -> &Path {
-        &self.sys
-    }
-
-    /// The folder that stands for `/dev`.
-    pub fn dev(&self) -> &Path {
-        &self.dev
+    /// A path of the system: `path("dev/hwrng")` is `/dev/hwrng`.
+    pub fn path(&self, below_root: &str) -> PathBuf {
+        self.root.join(below_root)
     }
 
     /// All serial ports that have a device, sorted by path; pseudo-terminals are not listed (there is no telling which
@@ -123,7 +117,7 @@ impl System {
         if !cfg!(target_os = "linux") {
             return listed_elsewhere();
         }
-        let class = self.sys.join("class/tty");
+        let class = self.path("sys/class/tty");
         let entries = match fs::read_dir(&class) {
             Ok(entries) => entries,
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -140,7 +134,7 @@ impl System {
                 }
                 let driver = link_name(&device.join("driver"));
                 let backing = backing_of(&name, &device);
-                let path = self.dev.join(&name).to_str()?.to_owned();
+                let path = self.path("dev").join(&name).to_str()?.to_owned();
                 Some(Port { path, driver, backing })
             })
             .collect();
@@ -164,7 +158,7 @@ impl System {
         if (136..=143).contains(&major) {
             return Some(Backing::PseudoTerminal);
         }
-        let node = fs::canonicalize(self.sys.join(format!("dev/char/{major}:{minor}"))).ok()?;
+        let node = fs::canonicalize(self.path(&format!("sys/dev/char/{major}:{minor}"))).ok()?;
         let name = node.file_name()?.to_str()?.to_owned();
         if link_name(&node.join("subsystem")).as_deref() != Some("tty") {
             return None;
