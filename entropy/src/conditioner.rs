@@ -1,0 +1,239 @@
+//! The conditioning component: raw samples in, 256-bit blocks of full entropy out, with the accounting of 90B.
+
+use std::f64::consts::{LN_2, LOG2_E};
+
+use qhal::{Error, ErrorKind, MinEntropy, Result};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// Bytes of one output block: the output of SHA-256.
+pub const BLOCK_BYTES: usize = 32;
+
+/// Bits of one output block, which is also the narrowest internal width of SHA-256 (SP 800-90B §3.1.5.1.1).
+pub const BLOCK_BITS: u32 = 256;
+
+/// Bits of min-entropy that must go in beyond those that come out for the output to have full entropy
+/// (SP 800-90C §3.2.2: at least n_out + 64).
+pub const FULL_ENTROPY_MARGIN_BITS: u32 = 64;
+
+/// The most samples for one block; a source that needs more gives too little to be worth reading.
+const MOST_SAMPLES_PER_BLOCK: f64 = (1 << 24) as f64;
+
+/// Min-entropy, in bits, of the output of a vetted conditioning component (SP 800-90B §3.1.5.1.2).
+///
+/// `n_in` and `n_out` are the bits that go in and come out, `nw` the narrowest internal width in bits, and
+/// `h_in` the min-entropy of the input in bits. As in NIST's own tool the width that counts is the smallest of
+/// `n_in`, `n_out` and `nw`.
+///
+/// # Errors
+/// `InvalidInput` when a width is 0, or `h_in` is not above 0 and at most `n_in`.
+pub fn output_entropy(n_in: u32, n_out: u32, nw: u32, h_in: f64) -> Result<f64> {
+    let narrowest = n_in.min(n_out).min(nw);
+    let bits_in = f64::from(n_in);
+    if narrowest == 0 || !(h_in > 0.0 && h_in <= bits_in) {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("{h_in} bits of min-entropy cannot go through widths of {n_in}, {nw} and {n_out} bits"),
+        ));
+    }
+    // Everything is carried as a base-2 logarithm: 2^n_in itself leaves the range of f64.
+    let n = f64::from(narrowest);
+    let excess = bits_in - n;
+    let p_high = -h_in;
+    let p_low = log2_one_minus_exp2(p_high) - bits_in - log2_one_minus_exp2(-bits_in);
+    let psi = log2_sum(excess + p_low, p_high);
+    let u = log2_sum(excess, 0.5 * (1.0 + n.log2() + excess + LN_2.log2()));
+    let omega = u + p_low;
+    Ok((-psi.max(omega)).clamp(0.0, n))
+}
+
+/// log2(1 − 2^x) for x < 0.
+fn log2_one_minus_exp2(x: f64) -> f64 {
+    (-(x * LN_2).exp_m1()).ln() * LOG2_E
+}
+
+/// log2(2^a + 2^b).
+fn log2_sum(a: f64, b: f64) -> f64 {
+    let (high, low) = if a >= b { (a, b) } else { (b, a) };
+    if low == f64::NEG_INFINITY { high } else { high + (low - high).exp2().ln_1p() * LOG2_E }
+}
+
+/// SHA-256 over as many samples as hold 320 bits of min-entropy: a vetted component (an approved hash function,
+/// SP 800-90B §3.1.5.1.1) whose 256-bit output has full entropy.
+pub struct Conditioner {
+    hash: Sha256,
+    samples_per_block: usize,
+    pending: usize,
+    entropy_out: f64,
+}
+
+impl Conditioner {
+    /// A conditioner for samples that are credited with `credit` each: the claim or a lower assessed figure.
+    ///
+    /// # Errors
+    /// `InvalidInput` when one block would take more than 2^24 samples.
+    pub fn new(credit: MinEntropy) -> Result<Self> {
+        let samples = (f64::from(BLOCK_BITS + FULL_ENTROPY_MARGIN_BITS) / credit.per_sample()).ceil();
+        if samples > MOST_SAMPLES_PER_BLOCK {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!(
+                    "{} bits of min-entropy per sample are too few to condition: {BLOCK_BITS} bits would take more \
+                     than {MOST_SAMPLES_PER_BLOCK} samples",
+                    credit.per_sample()
+                ),
+            ));
+        }
+        let bits_in = samples * f64::from(credit.sample_bits());
+        let entropy_in = (samples * credit.per_sample()).min(bits_in);
+        let entropy_out = output_entropy(bits_in as u32, BLOCK_BITS, BLOCK_BITS, entropy_in)?;
+        Ok(Self { hash: Sha256::new(), samples_per_block: samples as usize, pending: 0, entropy_out })
+    }
+
+    /// Samples that go into one block.
+    pub fn samples_per_block(&self) -> usize {
+        self.samples_per_block
+    }
+
+    /// Min-entropy of one block of 256 bits by [`output_entropy`]; it differs from 256 by less than 2^-24.
+    pub fn block_entropy(&self) -> f64 {
+        self.entropy_out
+    }
+
+    /// Samples that are still needed for `blocks` more blocks.
+    pub fn samples_for(&self, blocks: usize) -> usize {
+        self.samples_per_block.saturating_mul(blocks).saturating_sub(self.pending)
+    }
+
+    /// Takes in `samples` and hands every block that becomes complete to `emit`.
+    pub fn absorb(&mut self, samples: &[u8], mut emit: impl FnMut(&[u8; BLOCK_BYTES])) {
+        let mut rest = samples;
+        while !rest.is_empty() {
+            let missing = self.samples_per_block - self.pending;
+            let (now, later) = rest.split_at(missing.min(rest.len()));
+            self.hash.update(now);
+            self.pending += now.len();
+            if self.pending == self.samples_per_block {
+                self.pending = 0;
+                let mut block = Zeroizing::new([0; BLOCK_BYTES]);
+                self.hash.finalize_into_reset((&mut *block).into());
+                emit(&block);
+            }
+            rest = later;
+        }
+    }
+
+    /// Forgets the samples of the block that is not complete.
+    pub fn clear(&mut self) {
+        self.hash = Sha256::new();
+        self.pending = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use zeroize::ZeroizeOnDrop;
+
+    /// SP 800-90B §3.1.5.1.2 evaluated with 4000-bit floats (mpmath), so that no logarithm is needed.
+    #[test]
+    fn output_entropy_agrees_with_the_formula_in_multiple_precision() {
+        for (n_in, n_out, nw, h_in, expected) in [
+            (2048, 256, 256, 0.5, 0.5),
+            (2048, 256, 256, 100.25, 100.25),
+            (2048, 256, 256, 200.0, 200.0),
+            (2048, 256, 256, 255.0, 254.41503749927884382),
+            (2048, 256, 256, 256.0, 255.0),
+            (2048, 256, 256, 260.0, 255.91253715874966059),
+            (2048, 256, 256, 320.0, 256.0),
+            (320, 256, 256, 320.0, 255.99999999367205949),
+            (320, 256, 256, 256.0, 255.0),
+            (300, 256, 256, 290.5, 255.99999352020345348),
+            (256, 256, 256, 256.0, 251.68976456872705512),
+            (300, 256, 128, 128.0, 127.0),
+            (512, 128, 256, 128.0, 127.0),
+            (64, 256, 256, 60.0, 59.912537158749660592),
+            (10, 8, 8, 9.0, 6.5872162896454518167),
+            (8, 8, 8, 8.0, 5.8855601942082016307),
+            (12, 8, 8, 10.0, 7.1272011146600130124),
+        ] {
+            let got = output_entropy(n_in, n_out, nw, h_in).unwrap();
+            assert!(
+                (got - expected).abs() < 1e-11,
+                "{n_in} {n_out} {nw} {h_in}: {got} instead of {expected}"
+            );
+        }
+        for (n_in, n_out, nw, h_in) in [(0, 1, 1, 0.0), (8, 0, 8, 1.0), (8, 8, 8, 8.5), (8, 8, 8, f64::NAN)] {
+            assert_eq!(output_entropy(n_in, n_out, nw, h_in).unwrap_err().kind(), ErrorKind::InvalidInput);
+        }
+    }
+
+    #[test]
+    fn samples_per_block_hold_320_bits() {
+        for (h, bits, samples) in [(8.0, 8, 40), (7.0, 8, 46), (1.0, 8, 320), (0.5, 1, 640), (0.1, 1, 3200)] {
+            let conditioner = Conditioner::new(MinEntropy::new(h, bits).unwrap()).unwrap();
+            assert_eq!(conditioner.samples_per_block(), samples, "{h} in {bits}");
+        }
+        let hopeless = MinEntropy::new(1e-9, 8).unwrap();
+        assert_eq!(Conditioner::new(hopeless).err().unwrap().kind(), ErrorKind::InvalidInput);
+    }
+
+    /// FIPS 180-4's published example: the one-block message "abc" and the 448-bit message.
+    #[test]
+    fn a_block_is_the_sha_256_of_its_samples() {
+        let message = b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+        let mut conditioner = Conditioner::new(MinEntropy::new(320.0 / 56.0, 8).unwrap()).unwrap();
+        assert_eq!(conditioner.samples_per_block(), message.len());
+        let mut blocks = Vec::new();
+        for part in message.chunks(5).chain(message.chunks(56)) {
+            conditioner.absorb(part, |block| blocks.push(*block));
+        }
+        let expected: Vec<u8> = "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect();
+        assert_eq!(blocks, [expected.clone(), expected].map(|block| <[u8; 32]>::try_from(block).unwrap()));
+    }
+
+    #[test]
+    fn the_hash_state_wipes_itself() {
+        fn wipes<T: ZeroizeOnDrop>(_: &T) {}
+        wipes(&Conditioner::new(MinEntropy::new(8.0, 8).unwrap()).unwrap().hash);
+    }
+
+    proptest! {
+        /// SP 800-90C: an output has full entropy when every bit of it holds at least 1 − 2^-32 bits.
+        #[test]
+        fn every_block_has_full_entropy(bits in 1u8..=8, part in 0.01f64..=1.0) {
+            let credit = MinEntropy::new(part * f64::from(bits), bits).unwrap();
+            let conditioner = Conditioner::new(credit).unwrap();
+            prop_assert!(conditioner.samples_per_block() as f64 * credit.per_sample() >= 320.0 * (1.0 - 1e-12));
+            prop_assert!(conditioner.block_entropy() >= 256.0 * (1.0 - (-32f64).exp2()));
+            prop_assert!(conditioner.block_entropy() <= 256.0);
+        }
+
+        #[test]
+        fn blocks_do_not_depend_on_how_samples_arrive(samples in prop::collection::vec(any::<u8>(), 0..400), cut in 1usize..90) {
+            let credit = MinEntropy::new(8.0, 8).unwrap();
+            let mut whole = Vec::new();
+            Conditioner::new(credit).unwrap().absorb(&samples, |block| whole.push(*block));
+            let mut parts = Vec::new();
+            let mut conditioner = Conditioner::new(credit).unwrap();
+            for part in samples.chunks(cut) {
+                conditioner.absorb(part, |block| parts.push(*block));
+            }
+            prop_assert_eq!(whole.len(), samples.len() / 40);
+            prop_assert_eq!(whole, parts);
+        }
+
+        #[test]
+        fn more_entropy_in_never_means_less_out(n_in in 1u32..5000, a in 0.001f64..1.0, b in 0.001f64..1.0) {
+            let (low, high) = if a < b { (a, b) } else { (b, a) };
+            let out = |part: f64| output_entropy(n_in, 256, 256, part * f64::from(n_in)).unwrap();
+            prop_assert!(out(low) <= out(high) + 1e-9);
+            prop_assert!(out(high) <= high * f64::from(n_in) + 1e-9);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! From raw noise to bytes fit for keys: health tests, conditioner, pool, DRBG.
+//!
+//! The way of a byte, each step in a module of its own:
+//!
+//! 1. [`Tap`] reads an [`EntropySource`](qhal::EntropySource) and has every raw sample judged by the
+//!    [`health`] tests of NIST SP 800-90B; a failed test shuts it until somebody calls `restart`.
+//! 2. The [`conditioner`] hashes as many samples as hold at least 320 bits of assessed min-entropy into 256
+//!    bits of full entropy.
+//! 3. The [`pool`] keeps a bounded number of those bits.
+//! 4. The [`drbg`] (HMAC_DRBG of NIST SP 800-90A) is seeded and reseeded from the pool.
+//!
+//! What callers use: [`Tap`] for tested raw samples, [`Conditioned`] where every byte is to be backed by fresh
+//! entropy, [`DrbgRandom`] for everything else. The last two are [`SecureRandom`](qhal::SecureRandom)s.
+//!
+//! There is no clock, no thread and no I/O here; samples are read when bytes are asked for.
+
+pub mod conditioner;
+pub mod config;
+pub mod drbg;
+pub mod health;
+pub mod pool;
+pub mod random;
+mod startup;
+pub mod statistics;
+pub mod tap;
+
+pub use conditioner::Conditioner;
+pub use config::Config;
+pub use drbg::HmacDrbg;
+pub use health::{Alpha, FailedTest};
+pub use pool::Pool;
+pub use random::{Conditioned, DrbgRandom};
+pub use statistics::Statistics;
+pub use tap::Tap;
