@@ -1,0 +1,24 @@
+//! Physics on a computer: state vectors today; it knows nothing about devices.
+//!
+//! A [`Simulator`] makes a [`Plan`] of a circuit, evolves it to a [`StateVector`], and reads amplitudes,
+//! probabilities or counts from that. Circuits that need outcomes on the way go to [`Simulator::counts`] directly.
+
+mod branch;
+mod lower;
+mod memory;
+mod options;
+mod plan;
+mod random;
+mod real;
+mod reference;
+mod register;
+mod sample;
+mod simulator;
+mod state;
+mod tally;
+mod workers;
+
+pub use options::{Options, Precision};
+pub use plan::Plan;
+pub use simulator::{MAX_BRANCHES, Simulator};
+pub use state::StateVector;

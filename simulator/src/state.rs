@@ -1,0 +1,192 @@
+//! State vectors as others see them: amplitudes, probabilities, samples, in the order of the circuit's qubits.
+
+use qhal::circuit::BitString;
+use qhal::processor::Counts;
+use qhal::{Complex64, Error, ErrorKind, Result};
+
+use crate::Precision;
+use crate::plan::Plan;
+use crate::register::Register;
+use crate::sample::sample;
+use crate::tally::Tally;
+
+/// The pure state of n qubits. Qubit 0 is the lowest bit of a basis state's index.
+#[derive(Debug)]
+pub struct StateVector {
+    inner: Inner,
+}
+
+#[derive(Debug)]
+enum Inner {
+    F32(Register<f32>),
+    F64(Register<f64>),
+}
+
+impl From<Register<f32>> for StateVector {
+    fn from(register: Register<f32>) -> Self {
+        Self { inner: Inner::F32(register) }
+    }
+}
+
+impl From<Register<f64>> for StateVector {
+    fn from(register: Register<f64>) -> Self {
+        Self { inner: Inner::F64(register) }
+    }
+}
+
+/// Calls the same method of whichever register it is.
+macro_rules! either {
+    ($state:expr, $register:ident => $call:expr) => {
+        match &$state.inner {
+            Inner::F32($register) => $call,
+            Inner::F64($register) => $call,
+        }
+    };
+}
+
+impl StateVector {
+    /// How many qubits it has.
+    pub fn qubits(&self) -> u32 {
+        either!(self, register => register.qubits())
+    }
+
+    /// How many amplitudes it has: 2^n.
+    pub fn len(&self) -> u64 {
+        1 << self.qubits()
+    }
+
+    /// Never: a state of no qubits has one amplitude.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// The numbers its amplitudes are made of.
+    pub fn precision(&self) -> Precision {
+        match self.inner {
+            Inner::F32(_) => Precision::F32,
+            Inner::F64(_) => Precision::F64,
+        }
+    }
+
+    /// The amplitude of basis state `index`; zero from 2^n on.
+    pub fn amplitude(&self, index: u64) -> Complex64 {
+        if index >= self.len() {
+            return Complex64::ZERO;
+        }
+        either!(self, register => register.at(register.address(index)))
+    }
+
+    /// The probability of basis state `index`; zero from 2^n on.
+    pub fn probability(&self, index: u64) -> f64 {
+        self.amplitude(index).norm_sqr()
+    }
+
+    /// All amplitudes in order, one at a time and without a copy of the state.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Complex64> + '_ {
+        (0..self.len() as usize).map(|index| self.amplitude(index as u64))
+    }
+
+    /// Writes the amplitudes from basis state `start` on into `out` and returns how many there were.
+    pub fn read(&self, start: u64, out: &mut [Complex64]) -> usize {
+        let mut written = 0;
+        for (index, to) in (start..self.len()).zip(out) {
+            *to = self.amplitude(index);
+            written += 1;
+        }
+        written
+    }
+
+    /// All amplitudes in order: a copy of 16·2^n bytes. [`iter`](Self::iter) and [`read`](Self::read) need none.
+    ///
+    /// # Errors
+    /// `Exhausted` when there is no memory for the copy.
+    pub fn amplitudes(&self) -> Result<Vec<Complex64>> {
+        let mut all = Vec::new();
+        all.try_reserve_exact(self.len() as usize).map_err(|cause| no_room(self.qubits(), cause))?;
+        all.extend(self.iter());
+        Ok(all)
+    }
+
+    /// The basis states of a probability above `threshold`, ascending; bit i is qubit i.
+    ///
+    /// # Errors
+    /// `Exhausted` when there is no memory for the list.
+    pub fn probabilities(&self, threshold: f64) -> Result<Vec<(BitString, f64)>> {
+        let mut likely = Vec::new();
+        for (index, amplitude) in self.iter().enumerate() {
+            let probability = amplitude.norm_sqr();
+            if probability > threshold {
+                likely.try_reserve(1).map_err(|cause| no_room(self.qubits(), cause))?;
+                likely.push((BitString::from_u64(self.qubits(), index as u64), probability));
+            }
+        }
+        Ok(likely)
+    }
+
+    /// The probabilities of all outcomes of measuring `qubits` alone; the first is the lowest bit of the index.
+    ///
+    /// # Errors
+    /// `InvalidInput` when a qubit does not exist or is named twice; `Exhausted` when there is no memory for the
+    /// 2^k figures.
+    pub fn marginal(&self, qubits: &[u32]) -> Result<Vec<f64>> {
+        let wrong = |why: String| Err(Error::new(ErrorKind::InvalidInput, why));
+        for (at, &qubit) in qubits.iter().enumerate() {
+            if qubit >= self.qubits() {
+                return wrong(format!("there is no qubit {qubit}, only {}", self.qubits()));
+            }
+            if qubits.iter().skip(at + 1).any(|&other| other == qubit) {
+                return wrong(format!("qubit {qubit} is named twice"));
+            }
+        }
+        let mut sums = Vec::new();
+        sums.try_reserve_exact(1 << qubits.len()).map_err(|cause| no_room(self.qubits(), cause))?;
+        sums.resize(1 << qubits.len(), 0.0);
+        for (index, amplitude) in self.iter().enumerate() {
+            let outcome =
+                qubits.iter().enumerate().fold(0, |sum, (bit, qubit)| sum | (index >> qubit & 1) << bit);
+            if let Some(sum) = sums.get_mut(outcome) {
+                *sum += amplitude.norm_sqr();
+            }
+        }
+        Ok(sums)
+    }
+
+    /// The norm √Σ|a|²: 1 up to rounding.
+    pub fn norm(&self) -> f64 {
+        either!(self, register => register.total()).sqrt()
+    }
+
+    /// Measures all qubits of `shots` copies: basis states and how often each was seen, ascending.
+    ///
+    /// # Errors
+    /// None that a state from a circuit can cause.
+    pub fn sample(&self, shots: u64, seed: u64) -> Result<Vec<(u64, u64)>> {
+        either!(self, register => sample(register, shots, seed))
+    }
+
+    /// Does the final measurements of `plan` on `shots` copies and counts what is in the classical bits then; bits
+    /// that nothing is measured into are 0.
+    ///
+    /// # Errors
+    /// `InvalidInput` when the plan is for another number of qubits.
+    pub fn counts(&self, plan: &Plan, shots: u64, seed: u64) -> Result<Counts> {
+        if plan.qubits() != self.qubits() {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!(
+                    "a plan for {} qubits cannot be read from a state of {}",
+                    plan.qubits(),
+                    self.qubits()
+                ),
+            ));
+        }
+        let mut tally = Tally::new(plan.final_measurements());
+        either!(self, register => tally.add(register, &plan.memory(), shots, seed)?);
+        Ok(tally.into_counts())
+    }
+}
+
+fn no_room(qubits: u32, cause: std::collections::TryReserveError) -> Error {
+    Error::new(ErrorKind::Exhausted, format!("no memory for a copy of a state of {qubits} qubits"))
+        .because(cause)
+}
