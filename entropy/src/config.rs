@@ -5,7 +5,7 @@ use qhal::{Error, ErrorKind, MinEntropy, Result};
 use crate::conditioner::BLOCK_BYTES;
 use crate::health::Alpha;
 
-/// The fewest samples of a start-up test (SP 800-90B §4.3, requirement 10).
+/// The fewest samples of a start-up test (SP 800-90B §4.3).
 pub const FEWEST_STARTUP_SAMPLES: usize = 1024;
 
 /// The most samples of a start-up test: more is a wrong figure, not caution.

@@ -86,10 +86,15 @@ fn the_tables_of_jitterentropy() {
     }
 }
 
-/// NeuG: H = 4.2 gives a repetition count of 9 (same hand-out).
+/// NeuG: H = 4.2, α = 2^-30; RCT 9, and for windows of 64 and 4096 samples 18 and 315 (same hand-out), which are
+/// the critical values themselves, without the 1 that SP 800-90B adds.
 #[test]
-fn the_repetition_count_of_neug() {
+fn the_constants_of_neug() {
     assert_eq!(rct_cutoff(4.2, alpha(30)).unwrap(), 9);
+    for (samples, cutoff) in [(64, 18), (4096, 315)] {
+        assert_eq!(critbinom(samples, 4.2, alpha(30)), cutoff);
+        assert_eq!(apt_cutoff(4.2, alpha(30), samples).unwrap(), cutoff + 1);
+    }
 }
 
 #[test]

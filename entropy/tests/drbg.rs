@@ -29,7 +29,7 @@ fn groups() -> Vec<Group> {
     groups
 }
 
-/// DRBGVS §6.2: two requests, of which the second one's answer is compared.
+/// As DRBGVS has it: two requests, of which the second one's answer is compared.
 #[test]
 fn answers_equal_those_of_the_validation_program() {
     let groups = groups();
