@@ -1,3 +1,5 @@
 //! Drivers of random-number generators.
 
 pub mod hwrng;
+pub mod qcicada;
+pub mod truerng;
