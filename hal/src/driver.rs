@@ -23,6 +23,14 @@ pub trait Driver: Send + Sync {
     /// `Busy`, `TimedOut`, `Disconnected` from the wire; `Protocol` when something else answers.
     fn identify(&self, address: &Address) -> Result<Descriptor>;
 
+    /// Whether [`identify`](Driver::identify) can tell a device at `address` from anything else that may be there. A
+    /// stream of bytes that introduces itself to nobody cannot be told from noise: such a driver answers `false`
+    /// and is asked only when the user names it.
+    fn recognises(&self, address: &Address) -> bool {
+        let _ = address;
+        true
+    }
+
     /// Opens a device that [`probe`](Driver::probe) or [`identify`](Driver::identify) described.
     ///
     /// # Errors

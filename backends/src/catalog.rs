@@ -1,0 +1,208 @@
+//! The drivers of this build with their settings, and what is known of ports and USB ids without them.
+
+use std::path::Path;
+
+use qhal::{Address, Descriptor, Driver, Error, ErrorKind, Result};
+use qhal_drivers::entropy::hwrng::HwRng;
+use qhal_drivers::entropy::qcicada::protocol::PostProcess;
+use qhal_drivers::entropy::qcicada::signature::PublicKey;
+use qhal_drivers::entropy::qcicada::{self, QCicadaDriver};
+use qhal_drivers::entropy::truerng::{Mode, Model, TrueRng};
+use qhal_drivers::transport::ports::System;
+
+use crate::registry::Registry;
+use crate::simulated::{NoiseSettings, ProcessorSettings, SimulatedDriver};
+
+/// How the devices of a run are opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    noise: NoiseSettings,
+    processor: ProcessorSettings,
+    post_process: Option<PostProcess>,
+    authority: Option<PublicKey>,
+    signed: bool,
+    truerng: Mode,
+}
+
+impl Options {
+    /// Settings of the simulated devices, and those of the drivers in the words of the configuration file:
+    /// `qcicada.post_processing` (`sha256`, `raw-noise`, `raw-samples`), `qcicada.ca_public_key` (128 hexadecimal digits),
+    /// `truerng.mode` (`normal`, `raw`).
+    ///
+    /// # Errors
+    /// `InvalidInput` for a word or key that is none.
+    pub fn new(
+        noise: NoiseSettings,
+        processor: ProcessorSettings,
+        post_processing: Option<&str>,
+        ca_public_key: Option<&str>,
+        truerng_mode: Option<&str>,
+    ) -> Result<Self> {
+        let wrong = |key: &str, text: &str, words: &str| {
+            Err(Error::new(ErrorKind::InvalidInput, format!("{key} = \"{text}\": it is {words}")))
+        };
+        let post_process = match post_processing {
+            None => None,
+            Some("sha256") => Some(PostProcess::Sha256),
+            Some("raw-noise") => Some(PostProcess::RawNoise),
+            Some("raw-samples") => Some(PostProcess::RawSamples),
+            Some(text) => return wrong("qcicada.post_processing", text, "sha256, raw-noise or raw-samples"),
+        };
+        let authority = match ca_public_key {
+            None => None,
+            Some(text) => match hex_64(text) {
+                Some(bytes) => {
+                    Some(PublicKey::new(&bytes).map_err(|error| error.context("qcicada.ca_public_key"))?)
+                }
+                None => return wrong("qcicada.ca_public_key", text, "128 hexadecimal digits, x then y"),
+            },
+        };
+        let truerng = match truerng_mode {
+            None | Some("normal") => Mode::Normal,
+            Some("raw") => Mode::Raw,
+            Some(text) => return wrong("truerng.mode", text, "normal or raw"),
+        };
+        Ok(Self { noise, processor, post_process, authority, signed: false, truerng })
+    }
+
+    /// Accepts bytes from devices that can sign only with a signature that leads to the configured authority.
+    ///
+    /// # Errors
+    /// `InvalidInput` when no authority is configured.
+    pub fn read_signed(&mut self) -> Result<()> {
+        if self.authority.is_none() {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "a signature can only be verified against the maker's key: set ca_public_key under [qcicada] in qhal.toml",
+            ));
+        }
+        self.signed = true;
+        Ok(())
+    }
+}
+
+/// All drivers of this build. A new driver is its folder in `drivers/` and an entry here.
+pub fn registry(options: &Options) -> Registry {
+    let qcicada = qcicada::Options {
+        post_process: options.post_process,
+        signed_by: options.authority.filter(|_| options.signed),
+        ..qcicada::Options::default()
+    };
+    let drivers: Vec<Box<dyn Driver>> = vec![
+        Box::new(QCicadaDriver::new().with_options(qcicada)),
+        Box::new(TrueRng::new().with_mode(options.truerng)),
+        Box::new(HwRng::new()),
+        Box::new(SimulatedDriver::new(options.noise.clone(), options.processor.clone())),
+    ];
+    Registry::new(drivers)
+}
+
+/// A USB device that a driver claims by its ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsbDevice {
+    /// The model in the vendor's words.
+    pub name: &'static str,
+    /// Vendor id.
+    pub vendor: u16,
+    /// Product id.
+    pub product: u16,
+}
+
+/// All USB devices that are claimed by their ids.
+pub fn usb_devices() -> Vec<UsbDevice> {
+    let truerng = Model::ALL.into_iter().map(|model| {
+        let (vendor, product) = model.usb_ids();
+        UsbDevice { name: model.as_str(), vendor, product }
+    });
+    truerng.collect()
+}
+
+/// A serial port that no driver claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnclaimedPort {
+    /// Where it is.
+    pub address: Address,
+    /// What the operating system says about it.
+    pub evidence: String,
+    /// Why no driver claims it, and how it can be used all the same.
+    pub why: String,
+}
+
+/// The serial ports of this machine that are not among `devices`.
+pub fn unclaimed_ports(devices: &[Descriptor]) -> Vec<UnclaimedPort> {
+    let ports = System::default().ports().unwrap_or_default();
+    ports
+        .into_iter()
+        .filter_map(|port| {
+            let address = Address::Serial { path: port.path.clone() };
+            if devices.iter().any(|device| device.address == address) {
+                return None;
+            }
+            let strings = port.usb().map(|usb| {
+                let words = [usb.manufacturer.as_deref(), usb.product_name.as_deref(), usb.serial.as_deref()];
+                words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+            });
+            let evidence = match strings {
+                Some(words) if !words.is_empty() => format!("{} \"{words}\"", port.backing.provenance().1),
+                _ => port.backing.provenance().1,
+            };
+            let node = Path::new(&port.path).display();
+            let why = format!("nothing says what it is; if you know, use DRIVER@serial:{node}");
+            Some(UnclaimedPort { address, evidence, why })
+        })
+        .collect()
+}
+
+/// 64 bytes from 128 hexadecimal digits.
+fn hex_64(text: &str) -> Option<[u8; 64]> {
+    let digits: Vec<u8> = text
+        .trim()
+        .chars()
+        .map(|digit| digit.to_digit(16).map(|value| value as u8))
+        .collect::<Option<_>>()?;
+    let mut bytes = [0; 64];
+    if digits.len() != 2 * bytes.len() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(post: Option<&str>, key: Option<&str>, mode: Option<&str>) -> Result<Options> {
+        Options::new(NoiseSettings::default(), ProcessorSettings::default(), post, key, mode)
+    }
+
+    #[test]
+    fn every_driver_has_a_name_of_its_own() {
+        let registry = registry(&options(None, None, None).unwrap());
+        let mut names: Vec<&str> = registry.drivers().collect();
+        assert!(names.iter().all(|name| !Address::SCHEMES.contains(name)), "{names:?}");
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names, ["hwrng", "qcicada", "simulator", "truerng"]);
+    }
+
+    #[test]
+    fn wrong_words_and_keys_are_refused() {
+        // The generator point of P-256 is on the curve (SP 800-186 §3.2.1.3); with its last digit changed it is not.
+        let generator = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
+                         4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
+        assert!(options(Some("raw-noise"), Some(generator), Some("raw")).is_ok());
+        let off_curve = generator.replace("51f5", "51f6");
+        for (post, key, mode) in [
+            (Some("raw"), None, None),
+            (None, Some("12"), None),
+            (None, Some(off_curve.as_str()), None),
+            (None, None, Some("loud")),
+        ] {
+            assert_eq!(options(post, key, mode).unwrap_err().kind(), ErrorKind::InvalidInput);
+        }
+        assert!(options(None, None, None).unwrap().read_signed().is_err());
+    }
+}

@@ -1,0 +1,18 @@
+//! What can stand behind a hal trait here and now, how one is chosen and kept alive.
+
+pub mod catalog;
+pub mod choose;
+pub mod doctor;
+pub mod emulate;
+pub mod machine;
+pub mod random;
+pub mod registry;
+pub mod select;
+pub mod simulated;
+pub mod spec;
+
+pub use catalog::Options;
+pub use choose::{Choice, PassedOver, choose};
+pub use registry::{Listing, Registry};
+pub use select::{Selected, select};
+pub use spec::DeviceSpec;

@@ -1,0 +1,245 @@
+//! A simulated processor: the state-vector engine behind the processor trait.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+use qhal::circuit::{Circuit, Gate};
+use qhal::processor::{
+    Capabilities, Couplings, Features, Job, JobId, JobResult, JobState, NativeGate, Processor, Program,
+    ProgramFormat, QubitProperties, Timings, Wanted,
+};
+use qhal::{Descriptor, Device, Error, ErrorKind, Health, Provenance, Result};
+use qhal_simulator::{Plan, Precision, Simulator};
+
+use super::entropy::operating_system_seed;
+use crate::machine;
+
+/// Everything that can be set about the simulated processor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessorSettings {
+    /// How amplitudes are stored.
+    pub precision: Precision,
+    /// Threads of one run; at least 1.
+    pub threads: usize,
+    /// Bytes a state may take.
+    pub memory_limit: u64,
+}
+
+impl Default for ProcessorSettings {
+    /// Double precision on all processors, in at most 90 % of the memory that is available now.
+    fn default() -> Self {
+        Self {
+            precision: Precision::F64,
+            threads: machine::processors(),
+            memory_limit: machine::available_memory() / 10 * 9,
+        }
+    }
+}
+
+/// An ideal processor that computes. Jobs run one after the other, each on a thread of its own.
+pub struct SimulatedProcessor {
+    descriptor: Descriptor,
+    capabilities: Capabilities,
+    settings: ProcessorSettings,
+    jobs: HashMap<JobId, Entry>,
+    submitted: u64,
+}
+
+enum Entry {
+    Running(Receiver<Result<JobResult>>),
+    Done(Result<JobResult>),
+    Cancelled,
+}
+
+/// What is left of a job once its program has become a plan.
+struct Request {
+    shots: u64,
+    seed: u64,
+    wanted: Wanted,
+    compile: Duration,
+}
+
+/// The most shots of one job; counts stay exact in a double up to here.
+const MAX_SHOTS: u64 = 1 << 53;
+
+impl SimulatedProcessor {
+    /// Opens the processor.
+    ///
+    /// # Errors
+    /// `InvalidInput` for no thread at all.
+    pub fn open(descriptor: Descriptor, settings: ProcessorSettings) -> Result<Self> {
+        if settings.threads == 0 {
+            return Err(Error::new(ErrorKind::InvalidInput, "a simulation needs at least one thread"));
+        }
+        let per_amplitude = match settings.precision {
+            Precision::F32 => 8,
+            Precision::F64 => 16,
+        };
+        let qubits = (settings.memory_limit / per_amplitude).checked_ilog2().unwrap_or(0).min(48) as usize;
+        let capabilities = Capabilities {
+            qubits: vec![QubitProperties::default(); qubits],
+            native_gates: Gate::all().map(|gate| NativeGate { gate, sites: Vec::new() }).collect(),
+            couplings: Couplings::All,
+            features: Features {
+                mid_circuit_measurement: true,
+                reset: true,
+                conditions: true,
+                unitaries: true,
+                probabilities: true,
+                state: true,
+            },
+            formats: vec![ProgramFormat::Circuit, ProgramFormat::OpenQasm2],
+            max_shots: MAX_SHOTS,
+        };
+        Ok(Self { descriptor, capabilities, settings, jobs: HashMap::new(), submitted: 0 })
+    }
+
+    fn entry(&mut self, id: &JobId) -> Result<&mut Entry> {
+        let device = &self.descriptor.id;
+        self.jobs
+            .get_mut(id)
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no job {id}")).on(device))
+    }
+}
+
+impl Device for SimulatedProcessor {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn health(&mut self) -> Result<Health> {
+        Ok(Health::Good)
+    }
+
+    fn close(self: Box<Self>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Processor for SimulatedProcessor {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn submit(&mut self, job: Job) -> Result<JobId> {
+        let Job { program, shots, seed, wanted } = job;
+        let wrong = |kind, why: String| Err(Error::new(kind, why).on(&self.descriptor.id));
+        if shots == 0 && !wanted.probabilities && !wanted.state {
+            return wrong(
+                ErrorKind::InvalidInput,
+                "a job of 0 shots that wants nothing else has no result".to_owned(),
+            );
+        }
+        if shots > MAX_SHOTS {
+            return wrong(
+                ErrorKind::InvalidInput,
+                format!("{shots} shots are too many: at most {MAX_SHOTS} a job"),
+            );
+        }
+        let circuit = match program {
+            Program::Circuit(circuit) => circuit,
+            Program::Text { format: ProgramFormat::OpenQasm2, text } => {
+                qhal_compiler::parse(&text, "the job", &qhal_compiler::NoIncludes)?
+            }
+            Program::Text { format, .. } => {
+                return wrong(ErrorKind::Unsupported, format!("programs as {format:?} are not taken here"));
+            }
+        };
+        let simulator = Simulator::new(self.settings.options())?;
+        // What does not fit is refused now, not when the job's turn comes.
+        let begun = Instant::now();
+        let plan = simulator.plan(&circuit).map_err(|error| error.on(&self.descriptor.id))?;
+        let compile = begun.elapsed();
+        let seed = seed.map_or_else(operating_system_seed, Ok)?;
+        let request = Request { shots, seed, wanted, compile };
+
+        self.submitted += 1;
+        let id = JobId(format!("{}", self.submitted));
+        let (sender, receiver) = channel();
+        let run = move || {
+            let result = run(&simulator, &plan, &circuit, &request);
+            // Nobody listens any more after a cancel; the result is dropped then.
+            let _ = sender.send(result);
+        };
+        std::thread::Builder::new().name(format!("qhal-job-{id}")).spawn(run).map_err(|cause| {
+            Error::from_io(cause, "cannot start a thread for the job").on(&self.descriptor.id)
+        })?;
+        self.jobs.insert(id.clone(), Entry::Running(receiver));
+        Ok(id)
+    }
+
+    fn poll(&mut self, id: &JobId) -> Result<JobState> {
+        let result = match self.entry(id)? {
+            Entry::Running(receiver) => match receiver.try_recv() {
+                Ok(result) => Some(result),
+                Err(TryRecvError::Empty) => return Ok(JobState::Running),
+                Err(TryRecvError::Disconnected) => {
+                    Some(Err(Error::new(ErrorKind::Other, format!("job {id} ended without a result"))))
+                }
+            },
+            Entry::Done(_) | Entry::Cancelled => None,
+        };
+        let entry = self.jobs.remove(id);
+        Ok(match (result, entry) {
+            (Some(result), _) | (None, Some(Entry::Done(result))) => match result {
+                Ok(result) => JobState::Done(Box::new(result)),
+                Err(error) => JobState::Failed(error.on(&self.descriptor.id)),
+            },
+            _ => JobState::Cancelled,
+        })
+    }
+
+    fn cancel(&mut self, id: &JobId) -> Result<()> {
+        let entry = self.entry(id)?;
+        if let Entry::Running(receiver) = entry {
+            // What is done by now stays done.
+            *entry = receiver.try_recv().map_or(Entry::Cancelled, Entry::Done);
+        }
+        Ok(())
+    }
+}
+
+/// Runs one job to its end.
+fn run(simulator: &Simulator, plan: &Plan, circuit: &Circuit, request: &Request) -> Result<JobResult> {
+    let Request { shots, seed, wanted, compile } = *request;
+    let mut result = JobResult {
+        provenance: Provenance::Simulated,
+        shots,
+        counts: Vec::new(),
+        probabilities: None,
+        state: None,
+        timings: Timings { compile, ..Timings::default() },
+    };
+    let begun = Instant::now();
+    if circuit.is_dynamic() {
+        if wanted.state {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "a circuit that measures, resets or decides on its way has no single final state to show",
+            ));
+        }
+        if shots > 0 {
+            result.counts = simulator.counts(plan, shots, seed)?;
+        }
+        if wanted.probabilities {
+            result.probabilities = Some(simulator.probabilities(plan)?);
+        }
+        result.timings.execute = begun.elapsed();
+        return Ok(result);
+    }
+    let state = simulator.evolve(plan)?;
+    result.timings.execute = begun.elapsed();
+    let begun = Instant::now();
+    if shots > 0 {
+        result.counts = state.counts(plan, shots, seed)?;
+    }
+    result.timings.sample = begun.elapsed();
+    if wanted.probabilities {
+        result.probabilities = Some(state.probabilities(1e-12)?);
+    }
+    if wanted.state {
+        result.state = Some(state.amplitudes()?);
+    }
+    Ok(result)
+}

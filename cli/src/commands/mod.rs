@@ -1,0 +1,41 @@
+//! One file a subcommand; here only the way from the command line to it.
+
+mod bench;
+mod completions;
+mod demo;
+mod devices;
+mod doctor;
+mod emulate;
+mod info;
+mod rng_read;
+mod run;
+mod show;
+mod status;
+
+use crate::args::{Arguments, BenchCommand, Command, PolicyArgs, RngCommand};
+use crate::context::Context;
+use crate::failure::Outcome;
+use crate::interrupt;
+
+/// Runs what was asked for.
+pub(crate) fn run(arguments: Arguments) -> Outcome {
+    // A completion script must come out even where the configuration is broken.
+    if let Some(Command::Completions { shell }) = arguments.command {
+        return completions::run(shell);
+    }
+    let context = Context::new(&arguments.global)?;
+    interrupt::watch();
+    match arguments.command {
+        None => status::run(&context, PolicyArgs { policy: None }),
+        Some(Command::Status(args)) => status::run(&context, args),
+        Some(Command::Devices(args)) => devices::run(&context, &args),
+        Some(Command::Info(args)) => info::run(&context, &args),
+        Some(Command::Doctor(args)) => doctor::run(&context, &args),
+        Some(Command::Emulate(args)) => emulate::run(&context, &args),
+        Some(Command::Rng(RngCommand::Read(args))) => rng_read::run(&context, &args),
+        Some(Command::Run(args)) => run::run(&context, &args),
+        Some(Command::Demo) => demo::run(&context),
+        Some(Command::Bench(BenchCommand::Statevector(args))) => bench::statevector(&context, &args),
+        Some(Command::Completions { shell }) => completions::run(shell),
+    }
+}

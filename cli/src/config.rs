@@ -1,0 +1,238 @@
+//! Reads `qhal.toml`; a wrong key or value is an error that names the line.
+
+use std::path::{Path, PathBuf};
+
+use qhal::{Error, ErrorKind, Policy, Result};
+use qhal_backends::DeviceSpec;
+use qhal_backends::simulated::{Failure, NoiseModel, NoiseSettings};
+use serde::Deserialize;
+use serde::de::Error as _;
+
+use crate::args::{OutputArg, PrecisionArg};
+
+/// The whole file. Every key may be left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    pub(crate) rng: RngSection,
+    pub(crate) run: RunSection,
+    pub(crate) qcicada: QcicadaSection,
+    pub(crate) truerng: TrueRngSection,
+    pub(crate) simulated: SimulatedSection,
+}
+
+/// `[rng]`: what `qhal rng` uses when the command line does not say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RngSection {
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) device: Option<DeviceSpec>,
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) policy: Option<Policy>,
+    #[serde(deserialize_with = "word")]
+    pub(crate) output: Option<OutputArg>,
+    /// False-alarm rate of the health tests as the exponent of 2^−n: 20 to 40.
+    pub(crate) alpha_exponent: Option<u8>,
+    /// Assessed min-entropy per sample in bits; lowers what the device claims.
+    pub(crate) assessed: Option<f64>,
+    /// Bytes of DRBG output between two reseedings.
+    pub(crate) reseed_bytes: Option<u64>,
+}
+
+/// `[run]`: what `qhal run` uses when the command line does not say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RunSection {
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) device: Option<DeviceSpec>,
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) policy: Option<Policy>,
+    pub(crate) shots: Option<u64>,
+    #[serde(deserialize_with = "word")]
+    pub(crate) precision: Option<PrecisionArg>,
+    pub(crate) threads: Option<u64>,
+}
+
+/// `[qcicada]`: how QCicada devices are opened.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct QcicadaSection {
+    /// `sha256`, `raw-noise` or `raw-samples`.
+    pub(crate) post_processing: Option<String>,
+    /// The vendor's CA key: 128 hexadecimal digits, x then y.
+    pub(crate) ca_public_key: Option<String>,
+}
+
+/// `[truerng]`: how TrueRNG devices are opened.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TrueRngSection {
+    /// `normal` or `raw` (raw on the pro models only).
+    pub(crate) mode: Option<String>,
+}
+
+/// `[simulated.…]`: the simulated devices.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SimulatedSection {
+    pub(crate) qrng: NoiseSection,
+}
+
+/// `[simulated.qrng]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct NoiseSection {
+    /// `shot-noise` or `measured-qubits`.
+    pub(crate) model: Option<String>,
+    pub(crate) clearance: Option<f64>,
+    pub(crate) bias: Option<f64>,
+    pub(crate) correlation: Option<f64>,
+    /// `stuck`, `dark` or `gone`.
+    pub(crate) failure: Option<String>,
+    pub(crate) fail_after: Option<u64>,
+    pub(crate) seed: Option<u64>,
+}
+
+impl NoiseSection {
+    /// The settings this section describes.
+    pub(crate) fn settings(&self) -> Result<NoiseSettings> {
+        let wrong =
+            |text: String| Err(Error::new(ErrorKind::InvalidInput, format!("[simulated.qrng]: {text}")));
+        let model = match self.model.as_deref() {
+            None | Some("shot-noise") => NoiseModel::ShotNoise { clearance: self.clearance.unwrap_or(20.0) },
+            Some("measured-qubits") if self.clearance.is_none() => NoiseModel::MeasuredQubits,
+            Some("measured-qubits") => return wrong("measured qubits have no clearance".to_owned()),
+            Some(other) => {
+                return wrong(format!("'{other}' is not a model: use shot-noise or measured-qubits"));
+            }
+        };
+        let failure = match (self.failure.as_deref(), self.fail_after) {
+            (None, None) => None,
+            (None, Some(_)) => {
+                return wrong("fail_after says when, and failure is missing to say how".to_owned());
+            }
+            (Some("stuck"), after) => Some((Failure::Stuck, after.unwrap_or(0))),
+            (Some("dark"), after) => Some((Failure::Dark, after.unwrap_or(0))),
+            (Some("gone"), after) => Some((Failure::Gone, after.unwrap_or(0))),
+            (Some(other), _) => return wrong(format!("'{other}' is not a failure: use stuck, dark or gone")),
+        };
+        let settings = NoiseSettings {
+            model,
+            bias: self.bias.unwrap_or(0.0),
+            correlation: self.correlation.unwrap_or(0.0),
+            failure,
+            seed: self.seed,
+        };
+        settings.min_entropy().map_err(|error| error.context("[simulated.qrng]"))?;
+        Ok(settings)
+    }
+}
+
+/// Reads the file that was named, else `qhal.toml` here, else the system's; no file at all is an empty one.
+///
+/// # Errors
+/// `NotFound` and the like for a file that was named; `InvalidInput` with line and column for wrong content.
+pub(crate) fn load(named: Option<&Path>) -> Result<Config> {
+    let candidates: Vec<PathBuf> = match named {
+        Some(path) => vec![path.to_owned()],
+        None => vec!["qhal.toml".into(), "/etc/qhal/qhal.toml".into()],
+    };
+    for path in candidates {
+        match std::fs::read_to_string(&path) {
+            Ok(text) => return parse(&text, &path),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && named.is_none() => {}
+            Err(cause) => {
+                return Err(Error::from_io(
+                    cause,
+                    format!("cannot read the configuration {}", path.display()),
+                ));
+            }
+        }
+    }
+    Ok(Config::default())
+}
+
+fn parse(text: &str, path: &Path) -> Result<Config> {
+    toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start.min(text.len()));
+        let before = text.get(..at).unwrap_or("");
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+        let message = error.message().trim().replace('\n', " ");
+        Error::new(ErrorKind::InvalidInput, format!("{}:{line}:{column}: {message}", path.display()))
+    })
+}
+
+/// A value that has a written form of its own.
+fn parsed<'de, D, T>(deserializer: D) -> std::result::Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: std::str::FromStr<Err = Error>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(|error: Error| D::Error::custom(error.message()))
+}
+
+/// One of the words that the command line knows.
+fn word<'de, D, T>(deserializer: D) -> std::result::Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: clap::ValueEnum,
+{
+    let text = String::deserialize(deserializer)?;
+    T::from_str(&text, false).map(Some).map_err(|_| {
+        let words: Vec<String> = T::value_variants()
+            .iter()
+            .filter_map(|variant| variant.to_possible_value().map(|value| value.get_name().to_owned()))
+            .collect();
+        D::Error::custom(format!("'{text}' is not one of {}", words.join(", ")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config> {
+        parse(text, Path::new("qhal.toml"))
+    }
+
+    #[test]
+    fn the_example_in_the_readme_reads() {
+        let config = read(
+            "[rng]\ndevice = \"qcicada:QC1\"\npolicy = \"prefer-hardware\"\noutput = \"raw\"\n\n\
+             [run]\nshots = 100\nprecision = \"f32\"\n\n[simulated.qrng]\nmodel = \"measured-qubits\"\nbias = 0.1\n",
+        )
+        .unwrap();
+        assert_eq!(config.rng.policy, Some(Policy::PreferHardware));
+        assert_eq!(config.rng.output, Some(OutputArg::Raw));
+        assert_eq!(config.run.precision, Some(PrecisionArg::F32));
+        assert_eq!(config.simulated.qrng.settings().unwrap().bias, 0.1);
+    }
+
+    #[test]
+    fn a_wrong_key_or_value_names_its_line() {
+        for (text, place, words) in [
+            ("[rng]\npolcy = \"x\"\n", "qhal.toml:2:1", "unknown field `polcy`"),
+            ("[rgn]\n", "qhal.toml:1:2", "unknown field `rgn`"),
+            ("[rng]\npolicy = \"any\"\n", "qhal.toml:2:10", "is not a policy"),
+            ("[run]\nshots = -1\n", "qhal.toml:2:9", "-1"),
+            ("[run\n", "qhal.toml:1:", ""),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.message().starts_with(place) && error.message().contains(words), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn impossible_simulations_are_refused() {
+        for text in ["model = \"x\"", "bias = 9.0", "fail_after = 3", "failure = \"bored\""] {
+            let config = read(&format!("[simulated.qrng]\n{text}\n")).unwrap();
+            assert_eq!(
+                config.simulated.qrng.settings().unwrap_err().kind(),
+                ErrorKind::InvalidInput,
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What every command starts from: the configuration, and the registry of devices it describes.
+
+use qhal::{Policy, Result};
+use qhal_backends::simulated::ProcessorSettings;
+use qhal_backends::{Options, Registry, catalog};
+
+use crate::args::{EngineArgs, Global, PrecisionArg};
+use crate::config::{self, Config};
+
+/// What kinds of device are used under which policy when nobody says.
+pub(crate) const RNG_POLICY: Policy = Policy::RequireHardware;
+pub(crate) const LINK_POLICY: Policy = Policy::RequireHardware;
+pub(crate) const RUN_POLICY: Policy = Policy::PreferHardware;
+
+/// The configuration with the flags that every command has.
+pub(crate) struct Context {
+    pub(crate) json: bool,
+    pub(crate) config: Config,
+}
+
+impl Context {
+    pub(crate) fn new(global: &Global) -> Result<Self> {
+        Ok(Self { json: global.json, config: config::load(global.config.as_deref())? })
+    }
+
+    /// The settings of the simulated processor: command line, then configuration, then this machine's.
+    pub(crate) fn processor(&self, engine: Option<EngineArgs>) -> ProcessorSettings {
+        let mut settings = ProcessorSettings::default();
+        if let Some(precision) = engine.and_then(|engine| engine.precision).or(self.config.run.precision) {
+            settings.precision = match precision {
+                PrecisionArg::F32 => qhal_backends::simulated::Precision::F32,
+                PrecisionArg::F64 => qhal_backends::simulated::Precision::F64,
+            };
+        }
+        if let Some(threads) = engine.and_then(|engine| engine.threads).or(self.config.run.threads) {
+            settings.threads = usize::try_from(threads).unwrap_or(usize::MAX).clamp(1, 1024);
+        }
+        settings
+    }
+
+    /// The drivers' settings.
+    pub(crate) fn options(&self, engine: Option<EngineArgs>) -> Result<Options> {
+        let qcicada = &self.config.qcicada;
+        Options::new(
+            self.config.simulated.qrng.settings()?,
+            self.processor(engine),
+            qcicada.post_processing.as_deref(),
+            qcicada.ca_public_key.as_deref(),
+            self.config.truerng.mode.as_deref(),
+        )
+    }
+
+    /// All drivers of this build.
+    pub(crate) fn registry(&self) -> Result<Registry> {
+        Ok(catalog::registry(&self.options(None)?))
+    }
+}

@@ -1,0 +1,22 @@
+//! The command `qhal`: parses the arguments, runs one subcommand, and turns its outcome into an exit status.
+
+mod args;
+mod commands;
+mod config;
+mod context;
+mod failure;
+mod interrupt;
+mod report;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = args::Arguments::parse();
+    match commands::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.show(),
+    }
+}

@@ -1,0 +1,93 @@
+//! Runs the built command as a user would, and keeps an emulator alive beside it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Output, Stdio};
+
+/// `qhal` in an empty folder of its own, so that no configuration of the developer's is read.
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_qhal"));
+    command.args(arguments).env_remove("QHAL_CONFIG").current_dir(std::env::temp_dir()).stdin(Stdio::null());
+    command
+}
+
+/// Runs to the end.
+pub fn qhal(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+/// Runs to the end with something on standard input.
+pub fn qhal_with_input(arguments: &[&str], input: &str) -> Output {
+    let mut child = command(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that fails before it reads closes the pipe.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+/// What was written to standard error.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Standard output as one JSON document.
+pub fn json(output: &Output) -> serde_json::Value {
+    assert!(output.status.success(), "{}", stderr(output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Fails the way the contract wants: this status, nothing on standard output, one sentence that contains `words`.
+pub fn assert_fails(output: &Output, status: i32, words: &[&str]) {
+    let error = stderr(output);
+    assert_eq!(output.status.code(), Some(status), "{error}");
+    assert!(
+        output.stdout.is_empty(),
+        "there is output on failure: {:?}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    assert!(error.contains("error: "), "{error}");
+    assert!(!error.contains("panicked"), "{error}");
+    for word in words {
+        assert!(error.contains(word), "'{word}' is not in: {error}");
+    }
+}
+
+/// `qhal emulate …` in the background.
+pub struct Emulator {
+    child: Child,
+    /// The JSON line it printed first.
+    pub announced: serde_json::Value,
+}
+
+impl Emulator {
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut all = vec!["emulate"];
+        all.extend(arguments);
+        let mut child =
+            command(&all).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let announced = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: '{line}'"));
+        Self { child, announced }
+    }
+
+    pub fn address(&self) -> &str {
+        self.announced["address"].as_str().unwrap()
+    }
+
+    /// Closes its standard input, which ends it.
+    pub fn stop(mut self) -> i32 {
+        drop(self.child.stdin.take());
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

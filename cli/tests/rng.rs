@@ -1,0 +1,161 @@
+//! `qhal rng read` and `qhal emulate`: bytes with their provenance from emulated and simulated devices, or none at all.
+
+mod common;
+
+use common::{Emulator, assert_fails, command, json, qhal, stderr};
+
+fn read<'a>(device: &'a str, more: &[&'a str]) -> std::process::Output {
+    let mut arguments = vec!["rng", "read", "-n", "4096", "--device", device];
+    arguments.extend(more);
+    qhal(&arguments)
+}
+
+#[test]
+fn an_emulated_qcicada_is_read_over_its_pseudo_terminal_and_is_unverified() {
+    let emulator = Emulator::start(&["qcicada", "--seed", "1"]);
+    assert_eq!(emulator.announced["serial"], "QC0000000217");
+    let device = format!("qcicada@{}", emulator.address());
+    for output in ["raw", "conditioned", "drbg"] {
+        let read = read(&device, &["--output", output]);
+        assert!(read.status.success(), "{}", stderr(&read));
+        assert_eq!(read.stdout.len(), 4096);
+        assert!(stderr(&read).contains("Unverified (pseudo-terminal)"), "{}", stderr(&read));
+    }
+    // Without a name in front, the driver is found by asking.
+    let info = json(&qhal(&["info", emulator.address(), "--json"]));
+    assert_eq!(info["id"], "qcicada:QC0000000217");
+    assert_eq!(info["provenance"], "Unverified");
+    assert_eq!(emulator.stop(), 0);
+}
+
+#[test]
+fn every_fault_of_every_emulator_yields_no_bytes_and_one_sentence() {
+    let models = json(&qhal(&["emulate", "list", "--json"]));
+    let mut tried = 0;
+    for model in models["models"].as_array().unwrap() {
+        let name = model["model"].as_str().unwrap();
+        let driver = model["driver"].as_str().unwrap();
+        for fault in model["faults"].as_array().unwrap() {
+            let fault = fault.as_str().unwrap();
+            // What a driver is expected to cope with.
+            if ["streaming", "bad-signature", "bad-certificate"].contains(&fault) {
+                continue;
+            }
+            let emulator = Emulator::start(&[name, "--fault", fault, "--seed", "1"]);
+            let device = format!("{driver}@{}", emulator.address());
+            let output = command(&["rng", "read", "-n", "64KiB", "--output", "raw", "--device", &device])
+                .output()
+                .unwrap();
+            if output.status.success() {
+                // A fault that only shows in the health the device reports, such as a supply out of limits.
+                let info = qhal(&["info", &device, "--json"]);
+                let state = if info.status.success() {
+                    json(&info)["health"]["state"].clone()
+                } else {
+                    "failed".into()
+                };
+                assert_ne!(state, "good", "{name} with {fault}: read went through and health is good");
+            } else {
+                assert_fails(&output, 1, &[]);
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried >= 8, "only {tried} faults");
+}
+
+#[test]
+fn signed_reads_are_verified_against_the_users_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("qhal.toml");
+    // The test CA of the emulator: the public key of private key 01 02 … 20.
+    let key = "515c3d6eb9e396b904d3feca7f54fdcd0cc1e997bf375dca515ad0a6c3b4035f\
+               4536be3a50f318fbf9a5475902a221502bef0d57e08c53b2cc0a56f17d9f9354";
+    std::fs::write(&config, format!("[qcicada]\nca_public_key = \"{key}\"\n")).unwrap();
+    let signed = |fault: Option<&str>| {
+        let mut arguments = vec!["qcicada", "--seed", "1"];
+        arguments.extend(fault.map(|fault| ["--fault", fault]).iter().flatten());
+        let emulator = Emulator::start(&arguments);
+        let device = format!("qcicada@{}", emulator.address());
+        read(&device, &["--signed", "--output", "raw", "--config", config.to_str().unwrap()])
+    };
+    let good = signed(None);
+    assert!(good.status.success() && good.stdout.len() == 4096, "{}", stderr(&good));
+    assert_fails(&signed(Some("bad-signature")), 1, &["signature"]);
+    assert_fails(&signed(Some("bad-certificate")), 1, &["certificate"]);
+    // Without a key nothing can be verified, so nothing is read.
+    let emulator = Emulator::start(&["qcicada", "--seed", "1"]);
+    let device = format!("qcicada@{}", emulator.address());
+    assert_fails(&read(&device, &["--signed"]), 1, &["ca_public_key"]);
+}
+
+#[test]
+fn a_simulation_is_never_taken_for_hardware() {
+    let refused = read("simulator:qrng", &[]);
+    assert_fails(&refused, 1, &["simulator:qrng", "simulation"]);
+    let taken = read("simulator:qrng", &["--policy", "simulator-only", "--format", "hex"]);
+    assert!(taken.status.success(), "{}", stderr(&taken));
+    assert_eq!(taken.stdout.len(), 2 * 4096 + 1);
+    assert!(stderr(&taken).contains("Simulated"), "{}", stderr(&taken));
+}
+
+#[test]
+fn a_failing_source_shuts_the_tap() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("qhal.toml");
+    for (failure, words) in [("stuck", "repetition"), ("dark", "adaptive"), ("gone", "unplugged")] {
+        std::fs::write(&config, format!("[simulated.qrng]\nfailure = \"{failure}\"\nfail_after = 9000\n"))
+            .unwrap();
+        for output in ["raw", "conditioned"] {
+            let file = folder.path().join("bytes");
+            let arguments =
+                ["rng", "read", "-n", "64KiB", "--policy", "simulator-only", "--output", output, "--config"];
+            let mut arguments = arguments.to_vec();
+            arguments.extend([config.to_str().unwrap(), "-o", file.to_str().unwrap()]);
+            assert_fails(&qhal(&arguments), 1, &[words]);
+            assert!(!file.exists(), "a file of a failed read is left behind");
+        }
+    }
+}
+
+#[test]
+fn bytes_come_in_every_form() {
+    let simulated = |more: &[&str]| {
+        let mut arguments = vec!["rng", "read", "-n", "48", "--policy", "simulator-only"];
+        arguments.extend(more);
+        qhal(&arguments)
+    };
+    assert_eq!(simulated(&[]).stdout.len(), 48);
+    assert_eq!(simulated(&["--format", "base64"]).stdout.len(), 65);
+    let document = json(&simulated(&["--json"]));
+    assert_eq!(document["data"].as_str().unwrap().len(), 96);
+    assert_eq!(document["provenance"], "Simulated");
+    assert_eq!(document["health"]["failures"], 0);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    assert!(simulated(&["-o", file.to_str().unwrap()]).status.success());
+    assert_eq!(std::fs::metadata(&file).unwrap().len(), 48);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(
+            std::fs::metadata(&file).unwrap().permissions().mode() & 0o077,
+            0,
+            "others may not read keys"
+        );
+    }
+}
+
+#[test]
+fn wrong_names_and_files_are_explained() {
+    assert_fails(&read("nosuch", &[]), 1, &["no driver 'nosuch'", "qcicada"]);
+    assert_fails(&read("qcicada:QC1", &[]), 1, &["qcicada:QC1 is not attached"]);
+    assert_fails(&read("serial:/dev/ttyNOWHERE", &[]), 1, &["/dev/ttyNOWHERE"]);
+    assert_fails(&read("qcicada@tcp:127.0.0.1:1", &[]), 1, &["127.0.0.1"]);
+    let output = qhal(&["rng", "read", "-n", "1", "--policy", "simulator-only", "-o", "/no/such/folder/x"]);
+    assert_fails(&output, 1, &["/no/such/folder/x"]);
+    assert_eq!(qhal(&["rng", "read"]).status.code(), Some(2));
+    assert_eq!(qhal(&["rng", "read", "-n", "0"]).status.code(), Some(2));
+    assert_fails(&qhal(&["emulate", "nothing"]), 2, &["qcicada"]);
+    assert_fails(&qhal(&["emulate", "qcicada", "--fault", "boredom"]), 2, &["stuck"]);
+}

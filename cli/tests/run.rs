@@ -1,0 +1,132 @@
+//! `qhal run`: programs in, counts, probabilities and states out; bad programs refused with the place.
+
+mod common;
+
+use common::{assert_fails, json, qhal, qhal_with_input, stderr};
+
+const BELL: &str = "OPENQASM 2.0;\ninclude \"qelib1.inc\";\nqreg q[2];\ncreg c[2];\nh q[0];\ncx q[0],q[1];\nmeasure q -> c;\n";
+
+#[test]
+fn counts_of_a_bell_pair_as_json() {
+    let document = json(&qhal_with_input(&["run", "-", "--shots", "1000", "--seed", "1", "--json"], BELL));
+    assert_eq!(document["provenance"], "Simulated");
+    assert_eq!(document["device"], "simulator:statevector");
+    assert_eq!((&document["shots"], &document["qubits"]), (&1000.into(), &2.into()));
+    let counts = document["counts"].as_object().unwrap();
+    assert_eq!(counts.keys().collect::<Vec<_>>(), ["00", "11"]);
+    let (zeros, ones) = (counts["00"].as_u64().unwrap(), counts["11"].as_u64().unwrap());
+    assert_eq!(zeros + ones, 1000);
+    // 5 standard deviations of a fair coin.
+    assert!(zeros.abs_diff(500) < 80, "{zeros}");
+    for part in ["parse", "compile", "execute", "sample"] {
+        assert!(document["seconds"][part].is_f64());
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_counts() {
+    let run = |seed, threads| {
+        json(&qhal_with_input(&["run", "-", "--seed", seed, "--threads", threads, "--json"], BELL))["counts"]
+            .clone()
+    };
+    assert_eq!(run("5", "1"), run("5", "2"));
+}
+
+#[test]
+fn registers_are_written_as_qiskit_writes_them() {
+    // x on q[0] only; two registers, the last declared first.
+    let program = "OPENQASM 2.0; include \"qelib1.inc\"; qreg q[3]; creg a[1]; creg b[2]; x q[0]; x q[2];\
+                   measure q[0] -> a[0]; measure q[1] -> b[0]; measure q[2] -> b[1];";
+    let document = json(&qhal_with_input(&["run", "-", "--shots", "10", "--json"], program));
+    assert_eq!(document["counts"], serde_json::json!({"10 1": 10}));
+}
+
+#[test]
+fn probabilities_leave_final_measurements_out() {
+    let document = json(&qhal_with_input(&["run", "-", "--show", "probabilities", "--json"], BELL));
+    let probabilities = document["probabilities"].as_object().unwrap();
+    assert_eq!(probabilities.len(), 2);
+    for bits in ["00", "11"] {
+        assert!((probabilities[bits].as_f64().unwrap() - 0.5).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn conditions_and_resets_work_on_the_way() {
+    // Quantum teleportation of |1⟩ (Bennett et al. 1993), with classical corrections, then q[0] reset and read.
+    let program = "OPENQASM 2.0; include \"qelib1.inc\"; qreg q[3]; creg a[1]; creg b[1]; creg out[2];\
+        x q[0]; h q[1]; cx q[1],q[2]; cx q[0],q[1]; h q[0]; measure q[0] -> a[0]; measure q[1] -> b[0];\
+        if(b==1) x q[2]; if(a==1) z q[2]; reset q[0]; measure q[2] -> out[0]; measure q[0] -> out[1];";
+    let document = json(&qhal_with_input(&["run", "-", "--shots", "4000", "--seed", "2", "--json"], program));
+    let counts = document["counts"].as_object().unwrap();
+    assert_eq!(counts.len(), 4, "{counts:?}");
+    for (bits, count) in counts {
+        assert!(bits.starts_with("01 "), "the third qubit is always 1 and the first 0: {bits}");
+        assert!(count.as_u64().unwrap().abs_diff(1000) < 5 * 28, "{bits}: {count}");
+    }
+}
+
+#[test]
+fn a_state_is_written_as_complex128() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("state.bin");
+    let output = qhal_with_input(&["run", "-", "--show", "state", "-o", file.to_str().unwrap()], BELL);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let bytes = std::fs::read(file).unwrap();
+    let numbers: Vec<f64> =
+        bytes.chunks_exact(8).map(|part| f64::from_le_bytes(part.try_into().unwrap())).collect();
+    assert_eq!(numbers.len(), 8);
+    for (index, expected) in [(0, 0.5f64.sqrt()), (2, 0.0), (4, 0.0), (6, 0.5f64.sqrt())] {
+        assert!((numbers[index] - expected).abs() < 1e-15 && numbers[index + 1] == 0.0, "{numbers:?}");
+    }
+}
+
+#[test]
+fn bad_programs_are_refused_with_the_place() {
+    for (program, place, words) in [
+        ("OPENQASM 2.0;\nqreg q[2];\nqrex c;\n", "standard input:3:1", "qrex"),
+        ("OPENQASM 2.0;\ninclude \"qelib1.inc\";\nqreg q[1];\nh q[1];\n", "standard input:4:", "1"),
+        ("OPENQASM 2.0;\nqreg q[1];\nU(1,2", "standard input:3:", ""),
+        ("OPENQASM 2.0;\ninclude \"nowhere.inc\";\n", "standard input:2:", "nowhere.inc"),
+        ("", "standard input", ""),
+    ] {
+        let output = qhal_with_input(&["run", "-", "--shots", "1"], program);
+        if program.is_empty() && output.status.success() {
+            continue;
+        }
+        assert_fails(&output, 1, &[place, words]);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_before_it_is_tried() {
+    let program = "OPENQASM 2.0; include \"qelib1.inc\"; qreg q[60]; creg c[1]; h q; measure q[0] -> c[0];";
+    assert_fails(&qhal_with_input(&["run", "-"], program), 1, &["60 qubits"]);
+    assert_fails(&qhal(&["run", "no/such/file.qasm"]), 1, &["no/such/file.qasm"]);
+}
+
+#[test]
+fn wrong_usage_is_status_two() {
+    for arguments in [
+        &["run"][..],
+        &["run", "x.qasm", "--shots", "0"],
+        &["run", "x.qasm", "--threads", "0"],
+        &["run", "x.qasm", "--show", "state"],
+        &["run", "x.qasm", "--policy", "whatever"],
+        &["run", "x.qasm", "--device", "serial:"],
+        &["fly"],
+    ] {
+        let output = qhal(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn hardware_is_not_replaced_by_a_simulation_behind_the_users_back() {
+    let output = qhal_with_input(&["run", "-", "--policy", "require-hardware"], BELL);
+    assert_fails(&output, 1, &["simulator:statevector", "simulation"]);
+    // Preferring hardware, the stand-in is announced.
+    let output = qhal_with_input(&["run", "-", "--shots", "1"], BELL);
+    assert!(output.status.success() && stderr(&output).contains("a simulation"), "{}", stderr(&output));
+}
