@@ -156,10 +156,21 @@ impl<'s> Cursor<'s> {
             whole = false;
         }
         if self.byte(end).is_some_and(|byte| IN_WORD[byte as usize] || byte == b'.') {
-            return Err(Fault::new(end, "a number ends with something that is no part of it"));
+            let message = format!("{} follows a number without a space", self.describe(end));
+            return Err(Fault::new(end, message));
         }
         self.at = end;
         Ok(Some(Number { at: start, text: self.slice(start, end), whole }))
+    }
+
+    /// Takes a number if it has digits only.
+    pub(crate) fn whole_number(&mut self) -> Read<Option<Number<'s>>> {
+        let start = self.place();
+        let number = self.number()?.filter(|number| number.whole);
+        if number.is_none() {
+            self.at = start;
+        }
+        Ok(number)
     }
 
     #[inline]
@@ -229,7 +240,7 @@ impl<'s> Cursor<'s> {
             Some(b'"') => "a string".to_owned(),
             Some(b'-') if rest.starts_with("->") => "'->'".to_owned(),
             Some(b'=') if rest.starts_with("==") => "'=='".to_owned(),
-            Some(byte) if IN_WORD[byte as usize] => {
+            Some(byte) if IN_WORD[byte as usize] || byte == b'.' => {
                 let part_of = |c: &char| c.is_ascii_alphanumeric() || *c == '_' || *c == '.';
                 let piece: String = rest.chars().take_while(part_of).collect();
                 quoted(&piece)

@@ -5,7 +5,7 @@ use qhal::circuit::{Condition, Operation};
 
 use super::symbols::Symbol;
 use super::unfold::{self, Definition};
-use super::{Program, Reader};
+use super::{Program, Reader, refused};
 use crate::diagnostic::{Fault, Read};
 use crate::lexer::quoted;
 
@@ -38,7 +38,7 @@ pub(super) enum Callee {
     Defined(u32),
 }
 
-impl Reader<'_, '_, '_> {
+impl<'s> Reader<'s, '_, '_> {
     /// `gate(angles) operands;`, where the name has been taken from byte `at` and stands for `symbol`.
     #[inline]
     pub(super) fn apply(
@@ -69,10 +69,7 @@ impl Reader<'_, '_, '_> {
                     program.qubits.extend(program.operands.iter().map(|operand| operand.bit(index)));
                     let operation =
                         Operation::Gate { gate, params: &program.angles, qubits: &program.qubits };
-                    program
-                        .circuit
-                        .push(operation, condition)
-                        .map_err(|error| Fault::new(at, error.message()).of(error.kind()))?;
+                    program.circuit.push(operation, condition).map_err(|error| refused(&error, at))?;
                 }
             }
             Callee::Defined(number) => {
@@ -159,10 +156,15 @@ impl Reader<'_, '_, '_> {
     fn operand_of(&mut self, what: &str, register: impl Fn(Symbol) -> Option<(u32, u32)>) -> Read<Operand> {
         let at = self.cursor.place();
         let Some(name) = self.cursor.word() else { return Err(self.cursor.expected(&format!("a {what}"))) };
-        let symbol = self.program.symbols.get(name);
+        let symbol = match self.last_operand {
+            // Most operands are of the register named last. Byte by byte: names are short.
+            Some((last, symbol)) if last.len() == name.len() && last.bytes().eq(name.bytes()) => Some(symbol),
+            _ => self.program.symbols.get(name),
+        };
         let Some((start, size)) = symbol.and_then(register) else {
             return Err(self.not_a(name, at, symbol, what));
         };
+        self.last_operand = symbol.map(|symbol| (name, symbol));
         if !self.cursor.eat(b'[') {
             return Ok(Operand { start, size: Some(size), at });
         }
@@ -178,7 +180,7 @@ impl Reader<'_, '_, '_> {
 
     /// An index written in an unusual way, and the closing bracket.
     fn number_below(&mut self, name: &str, size: u32, at: usize) -> Read<u32> {
-        let Some(number) = self.cursor.number()?.filter(|number| number.whole) else {
+        let Some(number) = self.cursor.whole_number()? else {
             return Err(self.cursor.expected("an index"));
         };
         if !self.cursor.eat(b']') {
@@ -241,7 +243,8 @@ impl Reader<'_, '_, '_> {
         self.operands()?;
         let program = &mut *self.program;
         let [operand] = program.operands[..] else {
-            return Err(wrong_number("reset", 1, "operand", program.operands.len(), at));
+            let place = program.operands.get(1).map_or(at, |second| second.at);
+            return Err(wrong_number("reset", 1, "operand", program.operands.len(), place));
         };
         let times = operand.bits().len() as u64;
         program.count(times, times, at)?;
@@ -337,7 +340,7 @@ fn overlap(one: &Operand, other: &Operand) -> bool {
 }
 
 #[cold]
-fn twice(name: &str, at: usize) -> Fault {
+pub(super) fn twice(name: &str, at: usize) -> Fault {
     Fault::new(at, format!("{} gets the same qubit twice", quoted(name)))
 }
 

@@ -37,7 +37,7 @@ impl Reader<'_, '_, '_> {
         if !self.cursor.eat_pair(*b"==") {
             return Err(self.cursor.expected("'=='"));
         }
-        let Some(number) = self.cursor.number()?.filter(|number| number.whole) else {
+        let Some(number) = self.cursor.whole_number()? else {
             return Err(self.cursor.expected("a whole number"));
         };
         if !self.cursor.eat(b')') {

@@ -1,14 +1,18 @@
 //! Registers, gate definitions and opaque gates.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
-use super::Reader;
-use super::apply::{Callee, wrong_number};
+use super::apply::{Callee, twice, wrong_number};
 use super::expression::{Local, Locals, Step};
 use super::symbols::{Keyword, Symbol};
 use super::unfold::{Angle, Call, Definition, Done, once_each};
+use super::{Reader, refused};
 use crate::diagnostic::{Fault, Read};
 use crate::lexer::quoted;
+
+/// Declaring one looks at all the others.
+const MOST_REGISTERS: usize = 16_384;
 
 impl<'s> Reader<'s, '_, '_> {
     /// `qreg name[size];` or `creg name[size];`, where the word has been taken.
@@ -17,7 +21,7 @@ impl<'s> Reader<'s, '_, '_> {
         if !self.cursor.eat(b'[') {
             return Err(self.cursor.expected("'['"));
         }
-        let Some(number) = self.cursor.number()?.filter(|number| number.whole) else {
+        let Some(number) = self.cursor.whole_number()? else {
             return Err(self.cursor.expected("the register's size"));
         };
         if !self.cursor.eat(b']') {
@@ -26,6 +30,9 @@ impl<'s> Reader<'s, '_, '_> {
         self.end()?;
         self.program.symbols.check_free(name, at)?;
         let program = &mut *self.program;
+        if program.circuit.qubit_registers().len() + program.circuit.bit_registers().len() >= MOST_REGISTERS {
+            return Err(Fault::new(at, format!("a program has at most {MOST_REGISTERS} registers")));
+        }
         let (before, most, what) = if quantum {
             (program.circuit.qubits(), program.limits.qubits, "qubits")
         } else {
@@ -44,7 +51,7 @@ impl<'s> Reader<'s, '_, '_> {
             (_, true) => program.circuit.add_qubits(name, size),
             (_, false) => program.circuit.add_bits(name, size),
         }
-        .map_err(|error| Fault::new(at, error.message()).of(error.kind()))?;
+        .map_err(|error| refused(&error, at))?;
         let symbol = if quantum { Symbol::Qubits { start, size } } else { Symbol::Bits { start, size } };
         program.symbols.insert(name, symbol);
         Ok(())
@@ -143,13 +150,16 @@ impl<'s> Reader<'s, '_, '_> {
         let Some(name) = self.cursor.word() else { return Err(self.cursor.expected("a gate or '}'")) };
         let symbol = self.program.symbols.get(name);
         if symbol == Some(Symbol::Keyword(Keyword::Barrier)) {
-            let mut qubits = self.body_qubits(locals)?.0;
+            let named = self.body_qubits(locals)?;
+            let bodies = &mut self.program.bodies;
+            let mut qubits = bodies.qubits.split_off(named.start);
             once_each(&mut qubits);
             if qubits.is_empty() {
-                qubits = (0..definition.qubits).collect();
+                qubits.extend(0..definition.qubits);
             }
-            let done = Done::Barrier;
-            self.add(definition, done, 0..0, &qubits);
+            bodies.qubits.append(&mut qubits);
+            let qubits = named.start..bodies.qubits.len();
+            bodies.add(definition, Call { done: Done::Barrier, angles: 0..0, qubits });
             return Ok(());
         }
         if let Some(Symbol::Keyword(_)) = symbol {
@@ -164,27 +174,21 @@ impl<'s> Reader<'s, '_, '_> {
         if angles.len() != needed_angles {
             return Err(wrong_number(name, needed_angles, "angle", angles.len(), at));
         }
-        let (qubits, places) = self.body_qubits(locals)?;
+        let qubits = self.body_qubits(locals)?;
         if qubits.len() != needed_qubits {
             return Err(wrong_number(name, needed_qubits, "qubit", qubits.len(), at));
         }
-        if let Some(index) = first_repeated(&qubits) {
-            let place = places.get(index).copied().unwrap_or(at);
-            return Err(Fault::new(place, format!("{} gets the same qubit twice", quoted(name))));
+        let bodies = &mut self.program.bodies;
+        if let Some(index) = first_repeated(bodies.qubits.get(qubits.clone()).unwrap_or_default()) {
+            let place = self.program.places.get(index).copied().unwrap_or(at);
+            return Err(twice(name, place));
         }
         let done = match callee {
             Callee::Gate(gate) => Done::Gate(gate),
             Callee::Defined(number) => Done::Defined(number),
         };
-        self.add(definition, done, angles, &qubits);
+        bodies.add(definition, Call { done, angles, qubits });
         Ok(())
-    }
-
-    fn add(&mut self, definition: &mut Definition, done: Done, angles: Range<usize>, qubits: &[u32]) {
-        let bodies = &mut self.program.bodies;
-        let start = bodies.qubits.len();
-        bodies.qubits.extend_from_slice(qubits);
-        bodies.add(definition, Call { done, angles, qubits: start..bodies.qubits.len() });
     }
 
     /// `(angle, …)` with parameters: which entries of `bodies.angles` they have become.
@@ -215,38 +219,43 @@ impl<'s> Reader<'s, '_, '_> {
         Ok(start..self.program.bodies.angles.len())
     }
 
-    /// `qubit, …;` of a body: numbers of the gate's qubits and where they are named.
-    fn body_qubits(&mut self, locals: &Locals<'s>) -> Read<(Vec<u32>, Vec<usize>)> {
-        let (mut qubits, mut places) = (Vec::new(), Vec::new());
+    /// `qubit, …;` of a body: which entries of `bodies.qubits` they have become; where they stand is in `places`.
+    fn body_qubits(&mut self, locals: &Locals<'s>) -> Read<Range<usize>> {
+        let start = self.program.bodies.qubits.len();
+        self.program.places.clear();
         while !self.cursor.eat(b';') {
             let at = self.cursor.place();
             let Some(name) = self.cursor.word() else {
                 return Err(self.cursor.expected("a qubit of the gate"));
             };
-            match locals.names.get(name) {
-                Some(Local::Qubit(number)) => qubits.push(*number),
-                other => {
-                    let what = match (other, self.program.symbols.get(name)) {
-                        (Some(_), _) => "a parameter".to_owned(),
-                        (None, Some(symbol)) => symbol.what().to_owned(),
-                        (None, None) => "not declared".to_owned(),
-                    };
-                    let message =
-                        format!("{} is {what}, and a qubit of the gate is needed here", quoted(name));
-                    return Err(Fault::new(at, message));
-                }
-            }
-            places.push(at);
+            let Some(&Local::Qubit(number)) = locals.names.get(name) else {
+                return Err(self.no_qubit(name, at, locals));
+            };
+            self.program.bodies.qubits.push(number);
+            self.program.places.push(at);
             if !self.cursor.eat(b',') && self.cursor.peek() != Some(b';') {
                 return Err(self.cursor.expected("',' or ';'"));
             }
         }
-        Ok((qubits, places))
+        Ok(start..self.program.bodies.qubits.len())
+    }
+
+    #[cold]
+    fn no_qubit(&self, name: &str, at: usize, locals: &Locals<'s>) -> Fault {
+        let what = match (locals.names.get(name), self.program.symbols.get(name)) {
+            (Some(_), _) => "a parameter",
+            (None, Some(symbol)) => symbol.what(),
+            (None, None) => "not declared",
+        };
+        Fault::new(at, format!("{} is {what}, and a qubit of the gate is needed here", quoted(name)))
     }
 }
 
 /// The index of the first entry that stands earlier too.
 fn first_repeated(qubits: &[u32]) -> Option<usize> {
-    let mut seen = std::collections::HashSet::with_capacity(qubits.len());
+    if qubits.len() <= 8 {
+        return (1..qubits.len()).find(|&index| qubits[..index].contains(&qubits[index]));
+    }
+    let mut seen = HashSet::with_capacity(qubits.len());
     qubits.iter().position(|qubit| !seen.insert(qubit))
 }

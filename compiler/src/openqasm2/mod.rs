@@ -11,7 +11,7 @@ mod symbols;
 mod unfold;
 
 use qhal::circuit::{Condition, Operation};
-use qhal::{Circuit, ErrorKind};
+use qhal::{Circuit, Error, ErrorKind};
 
 use crate::diagnostic::{Diagnostic, Fault, Read};
 use crate::include::Includes;
@@ -49,10 +49,11 @@ pub(crate) fn read(
         angles: Vec::new(),
         operands: Vec::new(),
         qubits: Vec::new(),
+        places: Vec::new(),
         scratch: Scratch::default(),
         machine: Machine::default(),
     };
-    let mut reader = Reader { cursor: Cursor::new(source), name, program: &mut program };
+    let mut reader = Reader { cursor: Cursor::new(source), name, program: &mut program, last_operand: None };
     match reader.file() {
         Ok(()) => Ok(program.circuit),
         Err(fault) => Err(fault.show(source, name)),
@@ -79,6 +80,8 @@ struct Program<'i> {
     angles: Vec<f64>,
     operands: Vec<Operand>,
     qubits: Vec<u32>,
+    /// Where the qubits of the last statement of a body stand.
+    places: Vec<usize>,
     scratch: Scratch,
     machine: Machine,
 }
@@ -88,6 +91,8 @@ struct Reader<'s, 'p, 'i> {
     cursor: Cursor<'s>,
     name: &'s str,
     program: &'p mut Program<'i>,
+    /// The register named last: registers stay what they are, so it need not be looked up again.
+    last_operand: Option<(&'s str, Symbol)>,
 }
 
 impl<'s> Reader<'s, '_, '_> {
@@ -95,7 +100,8 @@ impl<'s> Reader<'s, '_, '_> {
         if let Some(version) = lexer::version(&mut self.cursor)?
             && (version.major, version.minor) != (2, 0)
         {
-            let message = format!("there is no OpenQASM {}.{}; this reads 2.0", version.major, version.minor);
+            let (major, minor) = (version.major, version.minor);
+            let message = format!("OpenQASM {major}.{minor} cannot be read here, only OpenQASM 2.0");
             return Err(Fault::new(version.at, message).of(ErrorKind::Unsupported));
         }
         while !self.cursor.at_end() {
@@ -154,7 +160,7 @@ impl<'s> Reader<'s, '_, '_> {
             return Err(Fault::new(at, format!("{} includes itself", quoted(name))));
         }
         program.open.push(found.clone());
-        let mut inner = Reader { cursor: Cursor::new(&text), name: &found, program };
+        let mut inner = Reader { cursor: Cursor::new(&text), name: &found, program, last_operand: None };
         inner.file().map_err(|fault| Fault::Elsewhere(Box::new(fault.show(&text, &found))))?;
         self.program.open.pop();
         Ok(())
@@ -171,9 +177,7 @@ impl Program<'_> {
     /// Appends an instruction that has been counted; `at` is where its statement starts.
     #[inline]
     fn push(&mut self, operation: Operation<'_>, condition: Option<&Condition>, at: usize) -> Read<()> {
-        self.circuit
-            .push(operation, condition)
-            .map_err(|error| Fault::new(at, error.message()).of(error.kind()))
+        self.circuit.push(operation, condition).map_err(|error| refused(&error, at))
     }
 
     /// Counts instructions before they are made.
@@ -187,4 +191,10 @@ impl Program<'_> {
         }
         Ok(())
     }
+}
+
+/// What a circuit refused, at a place.
+#[cold]
+fn refused(error: &Error, at: usize) -> Fault {
+    Fault::new(at, error.message()).of(error.kind())
 }

@@ -2,15 +2,14 @@
 
 use std::ops::Range;
 
-use qhal::Gate;
 use qhal::circuit::{Condition, Operation};
+use qhal::{ErrorKind, Gate};
 
-use super::Program;
 use super::apply::Callee;
 use super::expression::{Step, evaluate};
+use super::{Program, refused};
 use crate::diagnostic::{Fault, Read};
 use crate::lexer::quoted;
-use qhal::ErrorKind;
 
 /// Steps of unfolding that are granted for each instruction of the limit: a body may call gates that do nothing, and
 /// compute angles in many steps.
@@ -236,7 +235,7 @@ impl Program<'_> {
                     continue;
                 }
             };
-            pushed.map_err(|error| Fault::new(at, error.message()).of(error.kind()))?;
+            pushed.map_err(|error| refused(&error, at))?;
             parameters.truncate(next_parameters);
             wires.truncate(next_qubits);
         }
