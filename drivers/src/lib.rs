@@ -1,7 +1,11 @@
 //! One folder for each real device, and the wires they hang on.
 //!
 //! Every driver has the same rooms: `mod.rs` (the hal's side), `protocol.rs` (bytes ⇄ values, pure, no I/O) and
-//! `emulator.rs` (the device's side of the wire, byte-exact, with faults on demand).
+//! `emulator.rs` (the device's side of the wire, byte-exact, with faults on demand). A new driver is that folder plus
+//! two lines: its `pub mod` beside the others, and its entry in [`catalogue`].
 
+pub mod catalogue;
 pub mod entropy;
 pub mod transport;
+
+pub use catalogue::{EmulatedModel, EmulatorOptions, all, emulators};

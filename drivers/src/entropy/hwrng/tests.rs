@@ -80,7 +80,8 @@ fn a_listed_generator_has_a_stable_name_and_is_not_quantum() {
     let elsewhere = Address::File { path: "/dev/null".to_owned() };
     assert_eq!(driver.identify(&elsewhere).unwrap_err().kind(), ErrorKind::Unsupported);
     let wire = "serial:/dev/ttyACM0".parse().unwrap();
-    assert_eq!(driver.identify(&wire).unwrap_err().kind(), ErrorKind::Unsupported);
+    qhal::conformance::driver::check(&driver, &wire).unwrap();
+    qhal::conformance::driver::check_open(&driver, &found).unwrap();
 }
 
 #[test]
@@ -139,6 +140,7 @@ fn the_generator_of_this_machine() {
         assert_ne!(driver.open(&found).unwrap_err().kind(), ErrorKind::Other);
         return;
     }
+    qhal::conformance::driver::check_open(&driver, &found).unwrap();
     let mut source = open(&driver);
     let mut bytes = [0; 64];
     let mut got = 0;

@@ -124,7 +124,7 @@ fn which_model(wire: &mut dyn Transport) -> Result<Model> {
         _ => error,
     })?;
     source::knock_without_settling(wire, Mode::SupplyVoltage)?;
-    let supply = source::read_supply(wire);
+    let supply = source::read_supply(wire, model::SETTLE + Duration::from_millis(500));
     source::knock_without_settling(wire, Mode::Normal)?;
     match supply {
         // The pros run on different supplies: V1 on 9 V, V2 on 16 V; 12 V lies between their limits.
@@ -151,7 +151,7 @@ impl Driver for TrueRng {
 
     /// A USB device must be one of ours by its ids. At a port of which the system knows nothing (a pseudo-terminal), it is
     /// enough that bytes come unasked, since there is no command that would tell more: that is believed because
-    /// the user named this driver, and stays `Unverified`. Finding out which design it is takes about two seconds.
+    /// the user named this driver, and stays `Unverified`. Finding out which design it is takes about three seconds.
     fn identify(&self, address: &Address) -> Result<Descriptor> {
         let path = path_of(address)?;
         let backing = self.system.backing_of(path);
@@ -184,14 +184,14 @@ impl Driver for TrueRng {
                 )
             })?;
             // The stick may have been swapped for another since it was listed.
-            if let Some(Backing::Usb(usb)) = self.system.backing_of(path) {
-                let now = Self::of_usb(path, &usb).map(|(_, found)| found.id);
-                if now.as_ref() != Some(&descriptor.id) {
-                    return Err(Error::new(
-                        ErrorKind::NotFound,
-                        format!("another device is at {path} by now"),
-                    ));
+            let unit = match self.system.backing_of(path) {
+                Some(Backing::Usb(usb)) => {
+                    Self::of_usb(path, &usb).map(|(_, found)| found.id.unit().to_owned())
                 }
+                _ => Some(unit_of_path(path)),
+            };
+            if unit.as_deref() != Some(descriptor.id.unit()) {
+                return Err(Error::new(ErrorKind::NotFound, format!("it is not at {path} (any more)")));
             }
             let port = open_port(path)?;
             TrueRngSource::over(Box::new(port), descriptor.clone(), model, self.mode)

@@ -12,7 +12,7 @@ use crate::transport::{Deadline, LineSettings, Transport};
 
 /// The device streams as long as it works; a pause of this length is a fault.
 const TIME_LIMIT: Duration = Duration::from_secs(1);
-/// How long the first voltage may take after the knock.
+/// How long the voltage may take to come after the knock.
 const SUPPLY_LIMIT: Duration = Duration::from_secs(3);
 /// Every reading of the supply interrupts the stream for about three seconds, so one is believed for a while.
 const SUPPLY_VALID: Duration = Duration::from_secs(60);
@@ -83,7 +83,7 @@ impl TrueRngSource {
             return Ok(Some(millivolts));
         }
         knock_without_settling(self.wire.as_mut(), Mode::SupplyVoltage)?;
-        let supply = read_supply(self.wire.as_mut());
+        let supply = read_supply(self.wire.as_mut(), SUPPLY_LIMIT);
         // Whatever came of it, the stream goes on afterwards.
         knock(self.wire.as_mut(), self.mode)?;
         self.decoder.interrupted();
@@ -167,20 +167,21 @@ fn knock(wire: &mut dyn Transport, mode: Mode) -> Result<()> {
     wire.discard_input()
 }
 
-/// Reads the supply voltage in millivolts from a device that was switched to [`Mode::SupplyVoltage`] just now. Two lines
-/// in a row must be one: bytes of the mode before look like a line now and then.
+/// Reads the supply voltage in millivolts, for `limit` at most, from a device that was switched to
+/// [`Mode::SupplyVoltage`] just now. Two lines in a row must be one: bytes of the mode before look like a line now and
+/// then.
 ///
 /// # Errors
 /// `Protocol` when what comes is something else, `TimedOut` when nothing comes, `Disconnected`.
-pub(super) fn read_supply(wire: &mut dyn Transport) -> Result<u32> {
-    let deadline = Deadline::after(SUPPLY_LIMIT);
+pub(super) fn read_supply(wire: &mut dyn Transport, limit: Duration) -> Result<u32> {
+    let deadline = Deadline::after(limit);
     let mut lines = Lines::default();
     let mut before = None;
     let mut bytes = [0; 256];
     // A fast stream of other bytes is recognised by its amount, a slow one by the time.
     let mut left = 256 * 1024_usize;
     while left > 0 && !deadline.left().is_zero() {
-        let count = wire.read(&mut bytes, SUPPLY_LIMIT)?;
+        let count = wire.read(&mut bytes, limit)?;
         left = left.saturating_sub(count);
         for line in bytes.iter().take(count).filter_map(|byte| lines.push(*byte)) {
             let now = parse_supply(&line).filter(|millivolts| *millivolts >= 1000);

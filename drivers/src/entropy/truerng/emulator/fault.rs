@@ -5,12 +5,14 @@ use std::str::FromStr;
 
 use qhal::{Error, ErrorKind};
 
+use super::super::model::Model;
+
 /// One way for the device to be broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FaultKind {
     /// Every byte, and every sample, is the same as the one before.
     Stuck,
-    /// Three quarters of all bits are ones.
+    /// Of whitened bytes seven bits in eight are ones, and raw samples are far above their mean.
     Bias,
     /// Bytes are damaged and lost on the wire.
     Garble,
@@ -28,6 +30,12 @@ impl FaultKind {
     /// All of them.
     pub const ALL: [Self; 7] =
         [Self::Stuck, Self::Bias, Self::Garble, Self::Stall, Self::Unplug, Self::Voltage, Self::Deaf];
+
+    /// Whether a device of this `model` can be broken in this way: a plain TrueRNG has no supply voltage to tell and no
+    /// knock to miss.
+    pub const fn is_on(self, model: Model) -> bool {
+        model.is_pro() || !matches!(self, Self::Voltage | Self::Deaf)
+    }
 
     /// Its name on the command line.
     pub const fn as_str(self) -> &'static str {

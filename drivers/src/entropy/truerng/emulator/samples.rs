@@ -42,8 +42,9 @@ impl Samples {
         if self.rng.get_stream() != generator {
             self.rng.set_stream(generator);
         }
-        let [first, second, ..] = self.rng.next_u32().to_le_bytes();
-        if biased { first | second } else { first }
+        // Seven ones in eight bits: far below the 4 bits a byte that the driver claims.
+        let [first, second, third, _] = self.rng.next_u32().to_le_bytes();
+        if biased { first | second | third } else { first }
     }
 
     /// One ADC value of each generator, 0 to 1023.
@@ -60,7 +61,7 @@ impl Samples {
         let value = (MEAN + DEVIATION * (sum - 6.0)).clamp(0.0, 1023.0) as u16;
         let forced = self.below(LOW_BIT_BIAS) == 0;
         let value = value | u16::from(forced);
-        if biased { value | self.below(1024) as u16 } else { value }
+        if biased { value | self.below(1024) as u16 | self.below(1024) as u16 } else { value }
     }
 
     /// Damages a packet: of its bytes some change, some are lost.
