@@ -176,7 +176,13 @@ impl<T: Transport> Wire<T> {
     pub(super) fn random(&mut self, out: &mut [u8]) -> Result<()> {
         let limit = self.limits.arrival;
         let read = match &mut self.data {
-            Some(data) => data.read_exact(out, limit),
+            // Datagrams end without a word; the connection beside them tells whether the device is gone.
+            Some(data) => data.read_exact(out, limit).map_err(|late| {
+                match self.commands.read(&mut [0], Duration::ZERO) {
+                    Err(gone) if gone.kind() == ErrorKind::Disconnected => gone,
+                    _ => late,
+                }
+            }),
             None => self.commands.read_exact(out, limit),
         };
         read.map_err(|error| {

@@ -31,8 +31,9 @@ const MOST_IMAGE: u32 = 1 << 20;
 
 /// A stream that runs.
 struct Stream {
-    /// Bytes made before `since` are accounted for.
     since: Duration,
+    /// Bytes made before `since`.
+    ahead: u64,
     sent: u64,
 }
 
@@ -133,7 +134,8 @@ impl Machine {
     pub(super) fn set_fault(&mut self, fault: Option<Fault>) {
         self.settings.fault = fault;
         if self.faulty(FaultKind::Streaming) {
-            self.stream = Some(Stream { since: self.ready_at, sent: 0 });
+            // It has been streaming for a while and nobody listened.
+            self.stream = Some(Stream { since: self.ready_at, ahead: STREAM_ROOM, sent: 0 });
         }
     }
 

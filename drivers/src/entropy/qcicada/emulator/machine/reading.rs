@@ -78,7 +78,7 @@ impl Machine {
         if now < self.startup_ends || !self.generates() || self.faulty(FaultKind::Nack) {
             return Reply::Nack;
         }
-        self.stream = Some(Stream { since: now, sent: 0 });
+        self.stream = Some(Stream { since: now, ahead: 0, sent: 0 });
         Reply::Ack(self.status(now))
     }
 
@@ -88,11 +88,11 @@ impl Machine {
         let generates = self.generates();
         let Some(stream) = &mut self.stream else { return 0 };
         if !generates {
-            stream.since = now;
-            stream.sent = 0;
+            *stream = Stream { since: now, ahead: 0, sent: 0 };
             return 0;
         }
-        let made = made_in(now.saturating_sub(stream.since), rate).saturating_sub(stream.sent);
+        let made = stream.ahead + made_in(now.saturating_sub(stream.since), rate);
+        let made = made.saturating_sub(stream.sent);
         let lost = made.saturating_sub(STREAM_ROOM);
         stream.sent += lost;
         made - lost
