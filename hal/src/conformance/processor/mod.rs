@@ -85,6 +85,7 @@ pub fn check_with(
     check_itself(processor)?;
     let descriptor = processor.descriptor().clone();
     let mut bench = Bench::new(processor, write, pause);
+    refusals::check_unknown(&mut bench)?;
     programs::check(&mut bench)?;
     refusals::check(&mut bench)?;
     let before = bench.capabilities;

@@ -6,7 +6,7 @@ use crate::circuit::{Circuit, Gate};
 use crate::processor::{Capabilities, Couplings};
 
 /// One gate with its angles.
-type Step = (Gate, &'static [f64]);
+pub(super) type Step = (Gate, &'static [f64]);
 
 /// Ways to turn |0⟩ into |1⟩, up to a phase.
 const FLIPS: &[&[Step]] = &[
@@ -25,16 +25,16 @@ const FLIPS: &[&[Step]] = &[
     &[(Gate::U2, &[0.0, 0.0]), (Gate::U2, &[0.0, 0.0])],
 ];
 
-/// Ways to turn the Z axis into the equator and back: V and V† with V Z V† = ±X or ±Y.
-const TURNS: &[(Step, Step)] = &[
-    ((Gate::H, &[]), (Gate::H, &[])),
-    ((Gate::Ry, &[FRAC_PI_2]), (Gate::Ry, &[-FRAC_PI_2])),
-    ((Gate::Sx, &[]), (Gate::Sxdg, &[])),
-    ((Gate::Rx, &[FRAC_PI_2]), (Gate::Rx, &[-FRAC_PI_2])),
-    ((Gate::R, &[FRAC_PI_2, FRAC_PI_2]), (Gate::R, &[-FRAC_PI_2, FRAC_PI_2])),
-    ((Gate::U3, &[FRAC_PI_2, 0.0, PI]), (Gate::U3, &[FRAC_PI_2, 0.0, PI])),
-    ((Gate::U, &[FRAC_PI_2, 0.0, PI]), (Gate::U, &[FRAC_PI_2, 0.0, PI])),
-    ((Gate::U2, &[0.0, PI]), (Gate::U2, &[0.0, PI])),
+/// Ways to turn the Z axis into the equator and back: V and V† with V† Z V = ±X or ±Y.
+const TURNS: &[(&[Step], &[Step])] = &[
+    (&[(Gate::H, &[])], &[(Gate::H, &[])]),
+    (&[(Gate::Ry, &[FRAC_PI_2])], &[(Gate::Ry, &[-FRAC_PI_2])]),
+    (&[(Gate::Sx, &[])], &[(Gate::Sx, &[]), (Gate::Sx, &[]), (Gate::Sx, &[])]),
+    (&[(Gate::Rx, &[FRAC_PI_2])], &[(Gate::Rx, &[-FRAC_PI_2])]),
+    (&[(Gate::R, &[FRAC_PI_2, FRAC_PI_2])], &[(Gate::R, &[-FRAC_PI_2, FRAC_PI_2])]),
+    (&[(Gate::U3, &[FRAC_PI_2, 0.0, PI])], &[(Gate::U3, &[FRAC_PI_2, 0.0, PI])]),
+    (&[(Gate::U, &[FRAC_PI_2, 0.0, PI])], &[(Gate::U, &[FRAC_PI_2, 0.0, PI])]),
+    (&[(Gate::U2, &[0.0, PI])], &[(Gate::U2, &[0.0, PI])]),
 ];
 
 /// Where a gate can be done: its first site, or the first qubits if it is done everywhere.
@@ -66,23 +66,31 @@ fn can(capabilities: &Capabilities, gate: Gate, qubits: &[u32]) -> bool {
     })
 }
 
+/// Appends `steps` on one qubit.
+pub(super) fn append(circuit: &mut Circuit, steps: &[Step], qubit: u32) -> crate::Result<()> {
+    steps.iter().try_for_each(|&(gate, angles)| circuit.gate(gate, angles, &[qubit]).map(drop))
+}
+
+fn can_all(capabilities: &Capabilities, steps: &[Step], qubit: u32) -> bool {
+    steps.iter().all(|&(gate, _)| can(capabilities, gate, &[qubit]))
+}
+
 /// How to turn `qubit` from 0 to 1.
 pub(super) fn flip(capabilities: &Capabilities, qubit: u32) -> Option<&'static [Step]> {
-    FLIPS.iter().copied().find(|way| way.iter().all(|&(gate, _)| can(capabilities, gate, &[qubit])))
+    FLIPS.iter().copied().find(|way| can_all(capabilities, way, qubit))
 }
 
 /// How to turn `qubit` from the axis to the equator, and back.
-pub(super) fn turn(capabilities: &Capabilities, qubit: u32) -> Option<(Step, Step)> {
-    TURNS
-        .iter()
-        .copied()
-        .find(|(there, back)| can(capabilities, there.0, &[qubit]) && can(capabilities, back.0, &[qubit]))
+pub(super) fn turn(capabilities: &Capabilities, qubit: u32) -> Option<(&'static [Step], &'static [Step])> {
+    let can_both =
+        |way: &(&[Step], &[Step])| can_all(capabilities, way.0, qubit) && can_all(capabilities, way.1, qubit);
+    TURNS.iter().copied().find(can_both)
 }
 
 /// A circuit in which two qubits become a Bell pair (|00⟩ + e^{iα}|11⟩)/√2, with those qubits; `None` if the native
 /// gates offer none of the common ways.
 pub(super) fn bell_pair(capabilities: &Capabilities) -> crate::Result<Option<(Circuit, [u32; 2])>> {
-    for gate in [Gate::Cx, Gate::Cz, Gate::Rxx, Gate::Ryy, Gate::Rzz] {
+    for gate in [Gate::Cx, Gate::Cz, Gate::Ecr, Gate::Rxx, Gate::Ryy, Gate::Rzz, Gate::Rzx] {
         let Some(&[a, b]) = first_site(capabilities, gate).as_deref() else { continue };
         let mut circuit = Circuit::with_size(a.max(b).saturating_add(1), 2);
         let turns = (turn(capabilities, a), turn(capabilities, b));
@@ -91,16 +99,39 @@ pub(super) fn bell_pair(capabilities: &Capabilities) -> crate::Result<Option<(Ci
                 circuit.gate(gate, &[FRAC_PI_2], &[a, b])?;
             }
             (Gate::Cx, (Some((there, _)), _)) => {
-                circuit.gate(there.0, there.1, &[a])?.gate(Gate::Cx, &[], &[a, b])?;
+                append(&mut circuit, there, a)?;
+                circuit.gate(Gate::Cx, &[], &[a, b])?;
             }
-            (Gate::Cz, (Some((there, _)), Some((turned, back)))) => {
-                circuit.gate(there.0, there.1, &[a])?.gate(back.0, back.1, &[b])?;
-                circuit.gate(Gate::Cz, &[], &[a, b])?.gate(turned.0, turned.1, &[b])?;
+            // V† Z V flips.
+            (Gate::Cz, (Some((on_a, _)), Some((there, back)))) => {
+                append(&mut circuit, on_a, a)?;
+                append(&mut circuit, there, b)?;
+                circuit.gate(Gate::Cz, &[], &[a, b])?;
+                append(&mut circuit, back, b)?;
             }
-            (Gate::Rzz, (Some(first), Some(second))) => {
-                circuit.gate(first.1.0, first.1.1, &[a])?.gate(second.1.0, second.1.1, &[b])?;
+            // From e^{−iπ ZZ/4} to e^{−iπ PP/4} with P of X and Y.
+            (Gate::Rzz, (Some(on_a), Some(on_b))) => {
+                append(&mut circuit, on_a.0, a)?;
+                append(&mut circuit, on_b.0, b)?;
                 circuit.gate(Gate::Rzz, &[FRAC_PI_2], &[a, b])?;
-                circuit.gate(first.0.0, first.0.1, &[a])?.gate(second.0.0, second.0.1, &[b])?;
+                append(&mut circuit, on_a.1, a)?;
+                append(&mut circuit, on_b.1, b)?;
+            }
+            // X on the first qubit and ecr are e^{−iπ ZX/4}; a flip about Y would not be undone.
+            (Gate::Ecr, (Some((there, back)), _)) => {
+                let Some(flip) = flip(capabilities, a) else { continue };
+                if flip.iter().any(|(gate, _)| matches!(gate, Gate::Ry | Gate::Y | Gate::U2)) {
+                    continue;
+                }
+                append(&mut circuit, there, a)?;
+                circuit.gate(Gate::Ecr, &[], &[a, b])?;
+                append(&mut circuit, flip, a)?;
+                append(&mut circuit, back, a)?;
+            }
+            (Gate::Rzx, (Some((there, back)), _)) => {
+                append(&mut circuit, there, a)?;
+                circuit.gate(Gate::Rzx, &[FRAC_PI_2], &[a, b])?;
+                append(&mut circuit, back, a)?;
             }
             _ => continue,
         }

@@ -8,10 +8,10 @@ use super::{
 use crate::circuit::{BitString, Circuit, Condition, Instruction, Matrix, Operation};
 use crate::conformance::{Violation, answer, broken, require};
 use crate::processor::Wanted;
-use crate::{Complex64, Gate, Provenance};
+use crate::{Complex64, Provenance};
 
 /// The qubit on which programs play, and how it is flipped.
-type Flip = (u32, &'static [(Gate, &'static [f64])]);
+type Flip = (u32, &'static [native::Step]);
 
 pub(super) fn check(bench: &mut Bench<'_>) -> Result<(), Violation> {
     let flip = find_flip(bench)?;
@@ -46,9 +46,7 @@ pub(super) fn measured(
 ) -> crate::Result<Circuit> {
     let most = measurements.iter().map(|&(qubit, _)| qubit).max().unwrap_or(0).max(qubit);
     let mut circuit = Circuit::with_size(most.saturating_add(1), bits);
-    for &(gate, angles) in steps {
-        circuit.gate(gate, angles, &[qubit])?;
-    }
+    native::append(&mut circuit, steps, qubit)?;
     for &(qubit, bit) in measurements {
         circuit.measure(qubit, bit)?;
     }
@@ -262,12 +260,13 @@ fn check_seeds(bench: &mut Bench<'_>) -> Result<(), Violation> {
     if bench.processor.descriptor().provenance != Provenance::Simulated {
         return Ok(());
     }
-    let Some((gate, angles)) = native::turn(&bench.capabilities, 0).map(|(there, _)| there) else {
+    let Some((turn, _)) = native::turn(&bench.capabilities, 0) else {
         return Ok(());
     };
     let circuit = build(|| {
         let mut circuit = Circuit::with_size(1, 1);
-        circuit.gate(gate, angles, &[0])?.measure(0, 0)?;
+        native::append(&mut circuit, turn, 0)?;
+        circuit.measure(0, 0)?;
         Ok(circuit)
     })?;
     let mut seen = Vec::new();

@@ -11,15 +11,15 @@ use crate::{ErrorKind, Job, JobId, JobState};
 const TOO_MUCH: [ErrorKind; 4] =
     [ErrorKind::Exhausted, ErrorKind::Unsupported, ErrorKind::InvalidInput, ErrorKind::Refused];
 
+/// Too much, too little, and what is not listed.
 pub(super) fn check(bench: &mut Bench<'_>) -> Result<(), Violation> {
-    check_unknown(bench)?;
     check_shots(bench)?;
     check_size(bench)?;
     check_features(bench)?;
     check_formats(bench)
 }
 
-fn check_unknown(bench: &mut Bench<'_>) -> Result<(), Violation> {
+pub(super) fn check_unknown(bench: &mut Bench<'_>) -> Result<(), Violation> {
     for name in ["never submitted", ""] {
         let id = JobId(name.to_owned());
         let poll = bench.processor.poll(&id);
