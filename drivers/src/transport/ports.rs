@@ -303,3 +303,6 @@ pub fn holder_of(path: &str) -> Option<String> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests;
