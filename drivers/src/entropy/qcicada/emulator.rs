@@ -3,7 +3,7 @@
 //! What the sources leave open is settled here as follows, all *unconfirmed*: a one-shot or signed read of more
 //! than the ready bytes is refused; random bytes leave at the rate of generation, replies at once; while a stream
 //! runs, every command but `STOP` is refused; `STOP` without a stream is acknowledged; after `RESET` and `REBOOT`
-//! the start-up test takes 40 ms, in which reads are refused; a failed health test empties the store and stops
+//! the start-up test takes 40 ms, for which reads wait, and then 256 bytes are ready; a failed health test empties the store and stops
 //! generation unless the configuration says "generate on error"; an invalid firmware chunk may be sent again; any
 //! image is accepted; a rebooted device stays on its wire; the baud rate does not matter.
 

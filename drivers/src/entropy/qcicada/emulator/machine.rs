@@ -24,6 +24,9 @@ use super::{Channel, Fault, FaultKind, GENERATOR, Settings};
 const READY_AT_START: u64 = 13_376;
 /// How long the start-up test takes: 1024 samples of 4 bits at 100 696 bit/s are 40.7 ms.
 const STARTUP_TEST: Duration = Duration::from_millis(40);
+/// Output of the tested samples, which SP 800-90B §4.3 lets the device use once they have passed: 512 bytes of raw
+/// noise, conditioned two to one.
+const TESTED: u64 = 256;
 /// Room for what a stream makes and the wire does not take; more is lost.
 const STREAM_ROOM: u64 = 4096;
 /// The largest firmware image that fits.
@@ -57,6 +60,7 @@ pub(super) struct Machine {
     ready: u64,
     ready_at: Duration,
     startup_ends: Duration,
+    starting_up: bool,
     generated: u64,
     failures: u32,
     hash: Option<Sha256>,
@@ -103,6 +107,7 @@ impl Machine {
             ready,
             ready_at: Duration::ZERO,
             startup_ends: Duration::ZERO,
+            starting_up: false,
             generated: ready,
             failures: 0,
             hash: None,
@@ -150,7 +155,7 @@ impl Machine {
     }
 
     fn flags(&self, now: Duration) -> Flags {
-        let mut flags = if now < self.startup_ends { Flags::STARTUP_TEST } else { Flags::INITIALIZED };
+        let mut flags = if self.is_starting_up(now) { Flags::STARTUP_TEST } else { Flags::INITIALIZED };
         if self.faulty(FaultKind::HealthFlag) {
             flags |= Flags::REPETITION_COUNT;
         }
@@ -160,6 +165,10 @@ impl Machine {
         Flags(flags)
     }
 
+    fn is_starting_up(&self, now: Duration) -> bool {
+        self.starting_up && now < self.startup_ends
+    }
+
     fn generates(&self) -> bool {
         let on_error = self.config.generator.is_some_and(|g| g.flags & Generator::GENERATE_ON_ERROR != 0);
         on_error || !self.faulty(FaultKind::HealthFlag)
@@ -167,7 +176,14 @@ impl Machine {
 
     /// Brings the store up to date.
     fn refill(&mut self, now: Duration) {
-        let since = self.ready_at.max(self.startup_ends);
+        if self.is_starting_up(now) {
+            return;
+        }
+        if std::mem::take(&mut self.starting_up) {
+            (self.ready, self.generated) = (TESTED, TESTED);
+            self.ready_at = self.startup_ends;
+        }
+        let since = self.ready_at;
         let capacity = u64::from(self.settings.capacity);
         if !self.generates() {
             self.ready = 0;
@@ -188,12 +204,22 @@ impl Machine {
             return;
         }
         self.received.extend(bytes);
+        self.obey_received(now);
+    }
+
+    /// Does what the received commands say. Reads wait for the start-up test, and what follows waits for them.
+    fn obey_received(&mut self, now: Duration) {
         let mut received = std::mem::take(&mut self.received);
         let mut rest = received.as_slice();
         loop {
             self.refill(now);
             let used = match Command::parse(rest, self.config.generator.is_some()) {
                 Parsed::Incomplete => break,
+                Parsed::Command(Command::Start(_) | Command::SignedRead { .. }, _)
+                    if self.is_starting_up(now) =>
+                {
+                    break;
+                }
                 Parsed::Command(command, used) => {
                     self.obey(command, now);
                     used
@@ -266,7 +292,7 @@ impl Machine {
             },
             Command::UpdateInit { length } => Reply::Update(self.begin_update(length)),
             Command::UpdateChunk(chunk) => Reply::Update(self.update_with(chunk.data())),
-            Command::SignedRead { length } => return self.signed_read(length, now),
+            Command::SignedRead { length } => return self.signed_read(length),
             Command::GetPublicKey => Reply::PublicKey(public_bytes(&self.device)),
             Command::GetCertificate => {
                 let mut certificate = self.certificate;
@@ -301,6 +327,7 @@ impl Machine {
     fn restart(&mut self, now: Duration) {
         let tests = self.config.generator.is_none_or(|g| g.flags & Generator::STARTUP_TEST != 0);
         self.startup_ends = if tests { now + STARTUP_TEST } else { now };
+        self.starting_up = true;
         (self.ready, self.ready_at) = (0, now);
         (self.generated, self.failures) = (0, 0);
     }

@@ -167,13 +167,15 @@ fn statistics_count_and_reset_clears_them_and_tests_again() {
     assert_eq!(bench.statistics().generated_bytes, before.generated_bytes + 5000 + 64);
     let Reply::Ack(status) = bench.ask(Command::Reset) else { panic!() };
     assert_eq!((status.flags.0, status.ready_bytes), (0x02, 0), "the start-up test is running");
-    assert_eq!(bench.say(&Command::Start(Start::OneShot(1)).encode()), [0x12]);
-    bench.later(SECOND / 10);
-    let status = bench.status();
-    assert_eq!(status.flags.0, 0x01);
-    assert_eq!(u64::from(status.ready_bytes), bench.statistics().generated_bytes);
-    // 60 ms after the test at 12 587 bytes a second.
-    assert_eq!(status.ready_bytes, 755);
+    assert_eq!(bench.statistics().generated_bytes, 0);
+    assert_eq!(bench.say(&Command::Start(Start::OneShot(100)).encode()), [], "the read waits for the test");
+    assert_eq!(bench.later(SECOND / 50), []);
+    // The test ends after 40 ms; its samples made 256 bytes, 100 of which the read takes.
+    assert_eq!(bench.later(SECOND / 50), [0x11, 0x01, 156, 0, 0, 0]);
+    assert_eq!(bench.later(SECOND / 10).len(), 100);
+    // 100 ms after the test, at 12 587 bytes a second.
+    assert_eq!(bench.status().ready_bytes, 156 + 1258);
+    assert_eq!(bench.statistics().generated_bytes, 256 + 1258);
 }
 
 #[test]

@@ -22,8 +22,8 @@ impl Machine {
     }
 
     /// Whether a read of `length` bytes is served now; if so they leave the store.
-    fn grant(&mut self, length: u16, now: Duration) -> bool {
-        let ready = length > 0 && u64::from(length) <= self.ready && now >= self.startup_ends;
+    fn grant(&mut self, length: u16) -> bool {
+        let ready = length > 0 && u64::from(length) <= self.ready;
         if !ready || !self.generates() || self.faulty(FaultKind::Nack) {
             return false;
         }
@@ -50,7 +50,7 @@ impl Machine {
     }
 
     pub(super) fn one_shot(&mut self, length: u16, now: Duration) {
-        if !self.grant(length, now) {
+        if !self.grant(length) {
             return self.reply(&Reply::Nack);
         }
         let status = self.status(now);
@@ -59,8 +59,8 @@ impl Machine {
         self.queue(Channel::Data, bytes);
     }
 
-    pub(super) fn signed_read(&mut self, length: u16, now: Duration) {
-        if self.info.firmware < SIGNED_READ_SINCE || !self.grant(length, now) {
+    pub(super) fn signed_read(&mut self, length: u16) {
+        if self.info.firmware < SIGNED_READ_SINCE || !self.grant(length) {
             return self.reply(&Reply::Nack);
         }
         self.reply(&Reply::SignedRead);
@@ -75,7 +75,7 @@ impl Machine {
     }
 
     pub(super) fn start_stream(&mut self, now: Duration) -> Reply {
-        if now < self.startup_ends || !self.generates() || self.faulty(FaultKind::Nack) {
+        if !self.generates() || self.faulty(FaultKind::Nack) {
             return Reply::Nack;
         }
         self.stream = Some(Stream { since: now, ahead: 0, sent: 0 });
@@ -131,6 +131,9 @@ impl Machine {
     ) -> Option<(Channel, Vec<u8>)> {
         if room == 0 || self.gone() || self.faulty(FaultKind::Silent) {
             return None;
+        }
+        if !self.received.is_empty() {
+            self.obey_received(now);
         }
         if !self.outgoing.is_empty() {
             return self.outgoing.take(room, grain, now);
