@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use qhal::{Address, Descriptor, Driver, Error, ErrorKind, Result};
-use qhal_drivers::entropy::hwrng::HwRng;
+use qhal::{Address, Descriptor, Error, ErrorKind, Result};
+use qhal_drivers::DriverOptions;
+use qhal_drivers::entropy::qcicada;
 use qhal_drivers::entropy::qcicada::protocol::PostProcess;
 use qhal_drivers::entropy::qcicada::signature::PublicKey;
-use qhal_drivers::entropy::qcicada::{self, QCicadaDriver};
-use qhal_drivers::entropy::truerng::{Mode, Model, TrueRng};
+use qhal_drivers::entropy::truerng::{Mode, Model};
 use qhal_drivers::transport::ports::System;
 
 use crate::registry::Registry;
@@ -18,10 +18,9 @@ use crate::simulated::{NoiseSettings, ProcessorSettings, SimulatedDriver};
 pub struct Options {
     noise: NoiseSettings,
     processor: ProcessorSettings,
-    post_process: Option<PostProcess>,
+    drivers: DriverOptions,
     authority: Option<PublicKey>,
     signed: bool,
-    truerng: Mode,
 }
 
 impl Options {
@@ -62,7 +61,8 @@ impl Options {
             Some("raw") => Mode::Raw,
             Some(text) => return wrong("truerng.mode", text, "normal or raw"),
         };
-        Ok(Self { noise, processor, post_process, authority, signed: false, truerng })
+        let qcicada = qcicada::Options { post_process, ..qcicada::Options::default() };
+        Ok(Self { noise, processor, drivers: DriverOptions { qcicada, truerng }, authority, signed: false })
     }
 
     /// Accepts bytes from devices that can sign only with a signature that leads to the configured authority.
@@ -81,19 +81,12 @@ impl Options {
     }
 }
 
-/// All drivers of this build. A new driver is its folder in `drivers/` and an entry here.
+/// All drivers of this build: those of real devices first, then the simulation.
 pub fn registry(options: &Options) -> Registry {
-    let qcicada = qcicada::Options {
-        post_process: options.post_process,
-        signed_by: options.authority.filter(|_| options.signed),
-        ..qcicada::Options::default()
-    };
-    let drivers: Vec<Box<dyn Driver>> = vec![
-        Box::new(QCicadaDriver::new().with_options(qcicada)),
-        Box::new(TrueRng::new().with_mode(options.truerng)),
-        Box::new(HwRng::new()),
-        Box::new(SimulatedDriver::new(options.noise.clone(), options.processor.clone())),
-    ];
+    let mut of_devices = options.drivers;
+    of_devices.qcicada.signed_by = options.authority.filter(|_| options.signed);
+    let mut drivers = qhal_drivers::all(&of_devices);
+    drivers.push(Box::new(SimulatedDriver::new(options.noise.clone(), options.processor.clone())));
     Registry::new(drivers)
 }
 

@@ -2,23 +2,8 @@
 
 use qhal::{Address, Error, ErrorKind, Result};
 use qhal_drivers::entropy::qcicada::emulator::server::NetworkServer;
-use qhal_drivers::entropy::qcicada::emulator::{self as qcicada, QCicadaEmulator};
-use qhal_drivers::entropy::truerng::Model as TrueRngModel;
-use qhal_drivers::entropy::truerng::emulator::{self as truerng, TrueRngEmulator};
 use qhal_drivers::transport::pty::PtyServer;
-
-/// A device that can be emulated.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Model {
-    /// Its name on the command line.
-    pub name: &'static str,
-    /// The driver that talks to it.
-    pub driver: &'static str,
-    /// What can be wrong with it, by name.
-    pub faults: Vec<&'static str>,
-    /// Whether it can be put on a loopback port as well.
-    pub network: bool,
-}
+use qhal_drivers::{EmulatedModel, EmulatorOptions};
 
 /// How an emulated device is to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,28 +19,8 @@ pub struct Request {
 }
 
 /// All devices that can be emulated.
-pub fn models() -> Vec<Model> {
-    let truerng_faults: Vec<&str> = truerng::FaultKind::ALL.iter().map(|fault| fault.as_str()).collect();
-    let pro = |name| Model { name, driver: "truerng", faults: truerng_faults.clone(), network: false };
-    vec![
-        Model {
-            name: "qcicada",
-            driver: "qcicada",
-            faults: qcicada::FaultKind::ALL.iter().map(|fault| fault.as_str()).collect(),
-            network: true,
-        },
-        // A plain TrueRNG has no supply voltage that could be wrong and no knock that it could miss.
-        Model {
-            faults: truerng_faults
-                .iter()
-                .copied()
-                .filter(|fault| !["voltage", "deaf"].contains(fault))
-                .collect(),
-            ..pro("truerng")
-        },
-        pro("truerngpro"),
-        pro("truerngpro-v2"),
-    ]
+pub fn models() -> Vec<EmulatedModel> {
+    qhal_drivers::emulators()
 }
 
 enum Server {
@@ -67,72 +32,34 @@ enum Server {
 pub struct Running {
     server: Server,
     address: Address,
-    model: String,
-    serial: Option<String>,
+    model: EmulatedModel,
     seed: u64,
 }
 
 /// Starts an emulated `model` on its wire.
 ///
 /// # Errors
-/// `NotFound` for a model that is none; `InvalidInput` for a fault or rate it cannot have; `Unsupported` for a network that
-/// it does not have; the system's kinds when it gives no pseudo-terminal, port or thread.
-pub fn start(model: &str, request: &Request) -> Result<Running> {
-    let entry = models().into_iter().find(|entry| entry.name == model);
-    let entry =
-        entry.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no emulator '{model}'")))?;
-    if request.tcp && !entry.network {
-        return Err(Error::new(ErrorKind::Unsupported, format!("a {model} has no network; leave --tcp out")));
-    }
+/// `InvalidInput` for a fault or rate it cannot have; `Unsupported` for a network that it does not have; the system's
+/// kinds when it gives no pseudo-terminal, port, thread or seed.
+pub fn start(model: &EmulatedModel, request: &Request) -> Result<Running> {
     let seed = match request.seed {
         Some(seed) => seed,
         None => getrandom::u64().map_err(|cause| {
             Error::new(ErrorKind::Other, "the operating system gave no seed").because(cause)
         })?,
     };
-    let (server, name, serial) = match model {
-        "qcicada" => {
-            let mut settings = qcicada::Settings { seed, ..qcicada::Settings::default() };
-            settings.fault = request.fault.as_deref().map(str::parse).transpose()?;
-            if let Some(rate) = request.rate {
-                settings.rate = u32::try_from(rate).map_err(|_| {
-                    Error::new(
-                        ErrorKind::InvalidInput,
-                        format!("{rate} bytes a second are more than 2^32 - 1"),
-                    )
-                })?;
-            }
-            let (name, serial) = (settings.hardware.clone(), settings.serial.clone());
-            let emulator = QCicadaEmulator::new(settings)?;
-            let server = if request.tcp {
-                Server::Network(NetworkServer::serve(emulator, 0, None)?)
-            } else {
-                Server::Pty(PtyServer::serve(emulator)?)
-            };
-            (server, name, Some(serial))
-        }
-        _ => {
-            let kind = match model {
-                "truerng" => TrueRngModel::TrueRng,
-                "truerngpro" => TrueRngModel::ProV1,
-                _ => TrueRngModel::ProV2,
-            };
-            let mut emulator = TrueRngEmulator::new(kind, seed);
-            if let Some(rate) = request.rate {
-                emulator = emulator.with_rate(rate);
-            }
-            if let Some(fault) = &request.fault {
-                emulator = emulator.with_fault_named(fault)?;
-            }
-            // On a pseudo-terminal nothing carries the serial number that a pro has on USB.
-            (Server::Pty(PtyServer::serve(emulator)?), kind.to_string(), None)
-        }
+    let options = EmulatorOptions { seed, rate_bytes_per_s: request.rate, fault: request.fault.clone() };
+    let server = if request.tcp {
+        let emulator = model.build_networked(&options)?;
+        Server::Network(NetworkServer::serve(emulator, 0, None)?)
+    } else {
+        Server::Pty(PtyServer::serve(model.build(&options)?)?)
     };
     let address = match &server {
         Server::Pty(server) => server.address(),
         Server::Network(server) => server.address(),
     };
-    Ok(Running { server, address, model: name, serial, seed })
+    Ok(Running { server, address, model: model.clone(), seed })
 }
 
 impl Running {
@@ -141,14 +68,9 @@ impl Running {
         &self.address
     }
 
-    /// The model in the vendor's words.
-    pub fn model(&self) -> &str {
+    /// What is emulated.
+    pub fn model(&self) -> &EmulatedModel {
         &self.model
-    }
-
-    /// The serial number it tells, if it tells one.
-    pub fn serial(&self) -> Option<&str> {
-        self.serial.as_deref()
     }
 
     /// What makes its bytes repeatable.

@@ -28,11 +28,11 @@ impl Output {
 /// An entropy source with everything behind it that `output` needs.
 pub enum Random {
     /// Tested samples.
-    Raw(Tap),
+    Raw(Box<Tap>),
     /// Conditioned bytes.
-    Conditioned(Conditioned),
+    Conditioned(Box<Conditioned>),
     /// DRBG bytes.
-    Drbg(DrbgRandom),
+    Drbg(Box<DrbgRandom>),
 }
 
 impl Random {
@@ -42,9 +42,9 @@ impl Random {
     /// `InvalidInput` for settings that are out of range.
     pub fn new(source: Box<dyn EntropySource>, output: Output, config: &Config) -> Result<Self> {
         Ok(match output {
-            Output::Raw => Self::Raw(Tap::new(source, config)?),
-            Output::Conditioned => Self::Conditioned(Conditioned::new(source, config)?),
-            Output::Drbg => Self::Drbg(DrbgRandom::new(source, config)?),
+            Output::Raw => Self::Raw(Box::new(Tap::new(source, config)?)),
+            Output::Conditioned => Self::Conditioned(Box::new(Conditioned::new(source, config)?)),
+            Output::Drbg => Self::Drbg(Box::new(DrbgRandom::new(source, config)?)),
         })
     }
 

@@ -1,5 +1,7 @@
 //! The simulated devices under the conformance suites of their traits, and bytes all the way to a consumer.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the normal way to fail in a test")]
+
 use qhal::conformance;
 use qhal::{Driver, ErrorKind, Kind, OpenDevice, Policy, Provenance};
 use qhal_backends::random::{Output, Random};
@@ -19,7 +21,12 @@ fn open(driver: &SimulatedDriver, kind: Kind) -> OpenDevice {
 
 #[test]
 fn the_simulated_driver_keeps_its_promises() {
-    conformance::driver::check(&driver(NoiseSettings::default())).unwrap();
+    let alien = "serial:/dev/null".parse().unwrap();
+    let driver = driver(NoiseSettings::default());
+    conformance::driver::check(&driver, &alien).unwrap();
+    for device in driver.probe().unwrap() {
+        conformance::driver::check_open(&driver, &device).unwrap();
+    }
 }
 
 #[test]
@@ -37,13 +44,17 @@ fn the_simulated_processor_keeps_its_promises() {
     else {
         panic!("another kind")
     };
-    conformance::processor::check(processor.as_mut()).unwrap();
+    let mut pause = |_: &qhal::JobState| {
+        std::thread::sleep(std::time::Duration::from_micros(100));
+        std::ops::ControlFlow::Continue(())
+    };
+    conformance::processor::check(processor.as_mut(), &mut pause).unwrap();
 }
 
 #[test]
 fn a_consumer_gets_conditioned_bytes_or_zeros_and_the_name_of_the_test() {
     for (failure, test) in [(Failure::Stuck, "repetition"), (Failure::Dark, "adaptive")] {
-        let noise = NoiseSettings { failure: Some((failure, 8000)), ..NoiseSettings::default() };
+        let noise = NoiseSettings { failure: Some((failure, 5000)), ..NoiseSettings::default() };
         let OpenDevice::Entropy(source) = open(&driver(noise), Kind::Entropy) else { panic!("another kind") };
         let mut random = Random::new(source, Output::Conditioned, &Config::default()).unwrap();
         let mut good = [0; 32];

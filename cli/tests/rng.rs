@@ -1,8 +1,10 @@
 //! `qhal rng read` and `qhal emulate`: bytes with their provenance from emulated and simulated devices, or none at all.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the normal way to fail in a test")]
+
 mod common;
 
-use common::{Emulator, assert_fails, command, json, qhal, stderr};
+use common::{Emulator, assert_fails, json, qhal, stderr};
 
 fn read<'a>(device: &'a str, more: &[&'a str]) -> std::process::Output {
     let mut arguments = vec!["rng", "read", "-n", "4096", "--device", device];
@@ -32,20 +34,28 @@ fn an_emulated_qcicada_is_read_over_its_pseudo_terminal_and_is_unverified() {
 fn every_fault_of_every_emulator_yields_no_bytes_and_one_sentence() {
     let models = json(&qhal(&["emulate", "list", "--json"]));
     let mut tried = 0;
+    let folder = tempfile::tempdir().unwrap();
+    let raw_mode = folder.path().join("raw.toml");
+    std::fs::write(&raw_mode, "[truerng]\nmode = \"raw\"\n").unwrap();
     for model in models["models"].as_array().unwrap() {
         let name = model["model"].as_str().unwrap();
         let driver = model["driver"].as_str().unwrap();
         for fault in model["faults"].as_array().unwrap() {
             let fault = fault.as_str().unwrap();
-            // What a driver is expected to cope with.
-            if ["streaming", "bad-signature", "bad-certificate"].contains(&fault) {
+            // What a driver copes with: it stops a stream it meets, nobody asked for signatures, and it finds its way
+            // back into a stream of packets after damaged ones.
+            let coped_with = ["streaming", "bad-signature", "bad-certificate"].contains(&fault);
+            if coped_with || (driver == "truerng" && fault == "garble") {
                 continue;
             }
             let emulator = Emulator::start(&[name, "--fault", fault, "--seed", "1"]);
             let device = format!("{driver}@{}", emulator.address());
-            let output = command(&["rng", "read", "-n", "64KiB", "--output", "raw", "--device", &device])
-                .output()
-                .unwrap();
+            let mut arguments = vec!["rng", "read", "-n", "64KiB", "--output", "raw", "--device", &device];
+            if driver == "truerng" && fault == "deaf" {
+                // In normal mode there is nothing that a deaf device would have to hear.
+                arguments.extend(["--config", raw_mode.to_str().unwrap()]);
+            }
+            let output = qhal(&arguments);
             if output.status.success() {
                 // A fault that only shows in the health the device reports, such as a supply out of limits.
                 let info = qhal(&["info", &device, "--json"]);

@@ -1,5 +1,7 @@
 //! `qhal run`: programs in, counts, probabilities and states out; bad programs refused with the place.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the normal way to fail in a test")]
+
 mod common;
 
 use common::{assert_fails, json, qhal, qhal_with_input, stderr};

@@ -1,5 +1,7 @@
 //! The parts of the command that need no device: help, status, listings, doctor, configuration, completions.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the normal way to fail in a test")]
+
 mod common;
 
 use common::{assert_fails, command, json, qhal, stderr};

@@ -3,29 +3,48 @@
 use qhal::{Driver, Error, ErrorKind, Result};
 
 use crate::entropy::hwrng::HwRng;
-use crate::entropy::qcicada::QCicadaDriver;
 use crate::entropy::qcicada::emulator::{self as qcicada, QCicadaEmulator};
+use crate::entropy::qcicada::{Options as QCicadaOptions, QCicadaDriver};
 use crate::entropy::truerng::emulator::{self as truerng, TrueRngEmulator};
-use crate::entropy::truerng::{Model, TrueRng};
+use crate::entropy::truerng::{Mode, Model, TrueRng};
 use crate::transport::Emulator;
 
 /// One driver, and the devices of its family that can be emulated.
 struct Family {
-    driver: fn() -> Box<dyn Driver>,
+    driver: fn(&DriverOptions) -> Box<dyn Driver>,
     emulated: fn() -> Vec<EmulatedModel>,
 }
 
 /// A new driver is its folder, its `pub mod`, and its line here. The order is that in which an address without a driver's
 /// name is tried: who can be asked for a name comes before who only streams.
 const FAMILIES: [Family; 3] = [
-    Family { driver: || Box::new(QCicadaDriver::new()), emulated: qcicadas },
-    Family { driver: || Box::new(TrueRng::new()), emulated: truerngs },
-    Family { driver: || Box::new(HwRng::new()), emulated: Vec::new },
+    Family {
+        driver: |options| Box::new(QCicadaDriver::new().with_options(options.qcicada)),
+        emulated: qcicadas,
+    },
+    Family { driver: |options| Box::new(TrueRng::new().with_mode(options.truerng)), emulated: truerngs },
+    Family { driver: |_| Box::new(HwRng::new()), emulated: Vec::new },
 ];
 
-/// All drivers, each as it is without options.
-pub fn all() -> Vec<Box<dyn Driver>> {
-    FAMILIES.iter().map(|family| (family.driver)()).collect()
+/// How the devices of each family are opened.
+#[derive(Clone, Copy, Debug)]
+pub struct DriverOptions {
+    /// QCicada, Firefly, Dragonfly.
+    pub qcicada: QCicadaOptions,
+    /// TrueRNG and TrueRNGpro.
+    pub truerng: Mode,
+}
+
+impl Default for DriverOptions {
+    /// Every device as it comes.
+    fn default() -> Self {
+        Self { qcicada: QCicadaOptions::default(), truerng: Mode::Normal }
+    }
+}
+
+/// All drivers of this crate.
+pub fn all(options: &DriverOptions) -> Vec<Box<dyn Driver>> {
+    FAMILIES.iter().map(|family| (family.driver)(options)).collect()
 }
 
 /// All devices that can be emulated.
@@ -68,12 +87,8 @@ enum Build {
 }
 
 impl EmulatedModel {
-    /// Builds the device's side of the wire; a [`PtyServer`](crate::transport::pty::PtyServer) or a
-    /// [`MemoryTransport`](crate::transport::memory::MemoryTransport) carries it.
-    ///
-    /// # Errors
-    /// `InvalidInput` for a fault that it cannot have, or a rate of 0 or above 4 294 967 295 bytes a second.
-    pub fn build(&self, options: &EmulatorOptions) -> Result<Box<dyn Emulator>> {
+    /// Checks the fault, and gives the rate.
+    fn check(&self, options: &EmulatorOptions) -> Result<Option<u32>> {
         if let Some(fault) = &options.fault {
             let name = fault.split(':').next().unwrap_or_default();
             if !self.faults.contains(&name) {
@@ -87,21 +102,46 @@ impl EmulatedModel {
                 ));
             }
         }
-        let rate = match options.rate_bytes_per_s {
-            None => None,
-            Some(rate) => Some(u32::try_from(rate).ok().filter(|rate| *rate > 0).ok_or_else(|| {
+        match options.rate_bytes_per_s {
+            None => Ok(None),
+            Some(rate) => u32::try_from(rate).ok().filter(|rate| *rate > 0).map(Some).ok_or_else(|| {
                 let message =
                     format!("an emulated device cannot send {rate} bytes a second: 1 to 4294967295");
                 Error::new(ErrorKind::InvalidInput, message)
-            })?),
-        };
+            }),
+        }
+    }
+
+    /// Builds the device's side of a network, where the model has one.
+    ///
+    /// # Errors
+    /// `Unsupported` where it has none; else those of [`build`](Self::build).
+    pub fn build_networked(&self, options: &EmulatorOptions) -> Result<QCicadaEmulator> {
+        let rate = self.check(options)?;
         match self.build {
-            Build::QCicada => {
-                let mut settings = qcicada::Settings { seed: options.seed, ..qcicada::Settings::default() };
-                settings.rate = rate.unwrap_or(settings.rate);
-                settings.fault = options.fault.as_deref().map(str::parse).transpose()?;
-                Ok(Box::new(QCicadaEmulator::new(settings)?))
+            Build::QCicada => self.qcicada(options, rate),
+            Build::TrueRng(_) => {
+                Err(Error::new(ErrorKind::Unsupported, format!("a {} has no network", self.model)))
             }
+        }
+    }
+
+    fn qcicada(&self, options: &EmulatorOptions, rate: Option<u32>) -> Result<QCicadaEmulator> {
+        let mut settings = qcicada::Settings { seed: options.seed, ..qcicada::Settings::default() };
+        settings.rate = rate.unwrap_or(settings.rate);
+        settings.fault = options.fault.as_deref().map(str::parse).transpose()?;
+        QCicadaEmulator::new(settings)
+    }
+
+    /// Builds the device's side of the wire; a [`PtyServer`](crate::transport::pty::PtyServer) or a
+    /// [`MemoryTransport`](crate::transport::memory::MemoryTransport) carries it.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a fault that it cannot have, or a rate of 0 or above 4 294 967 295 bytes a second.
+    pub fn build(&self, options: &EmulatorOptions) -> Result<Box<dyn Emulator>> {
+        let rate = self.check(options)?;
+        match self.build {
+            Build::QCicada => Ok(Box::new(self.qcicada(options, rate)?)),
             Build::TrueRng(model) => {
                 let mut emulator = TrueRngEmulator::new(model, options.seed);
                 if let Some(rate) = rate {
@@ -156,7 +196,7 @@ mod tests {
 
     #[test]
     fn drivers_have_names_of_their_own_and_keep_their_promises_about_listing() {
-        let drivers = all();
+        let drivers = all(&DriverOptions::default());
         let names: HashSet<_> = drivers.iter().map(|driver| driver.name()).collect();
         assert_eq!(names.len(), drivers.len());
         let alien: Address = "library:/nowhere/lib.so#X".parse().unwrap();
@@ -167,7 +207,7 @@ mod tests {
 
     #[test]
     fn every_emulated_device_has_a_driver_and_can_be_built_with_each_of_its_faults() {
-        let names: HashSet<_> = all().iter().map(|driver| driver.name()).collect();
+        let names: HashSet<_> = all(&DriverOptions::default()).iter().map(|driver| driver.name()).collect();
         for model in emulators() {
             assert!(names.contains(model.driver), "{}", model.name);
             for fault in model.faults.iter().flat_map(|fault| [(*fault).to_owned(), format!("{fault}:100")]) {

@@ -8,4 +8,4 @@ pub mod catalogue;
 pub mod entropy;
 pub mod transport;
 
-pub use catalogue::{EmulatedModel, EmulatorOptions, all, emulators};
+pub use catalogue::{DriverOptions, EmulatedModel, EmulatorOptions, all, emulators};

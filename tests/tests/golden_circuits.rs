@@ -1,6 +1,8 @@
 //! Real programs end to end, from OpenQASM text to probabilities and counts, held to reference results of Qiskit
 //! (tests/data/circuits, origin in tests/data/README.md).
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the normal way to fail in a test")]
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 

@@ -74,6 +74,10 @@ impl Driver for SimulatedDriver {
 
     fn open(&self, descriptor: &Descriptor) -> Result<OpenDevice> {
         let known = self.identify(&descriptor.address)?;
+        if known.id != descriptor.id {
+            let message = format!("{} is not at {}: {} is", descriptor.id, descriptor.address, known.id);
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
         match known.kind {
             Kind::Entropy => {
                 Ok(OpenDevice::Entropy(Box::new(SimulatedEntropy::open(known, self.noise.clone())?)))

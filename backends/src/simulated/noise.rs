@@ -295,11 +295,10 @@ mod tests {
             let claim = settings.min_entropy().unwrap().per_sample();
             let (counts, _) = histogram(settings, 400_000);
             let likeliest = counts.iter().copied().fold(0.0, f64::max) / 400_000.0;
-            assert!(
-                -likeliest.log2() > claim - 0.05,
-                "{model:?}: claimed {claim}, seen {}",
-                -likeliest.log2()
-            );
+            let promised = (-claim).exp2();
+            // The largest of 256 estimates, each with its sampling error.
+            let limit = promised + 5.0 * (promised * (1.0 - promised) / 400_000.0).sqrt();
+            assert!(likeliest < limit, "{model:?}: promised at most {promised}, seen {likeliest}");
         }
     }
 

@@ -140,7 +140,12 @@ impl Processor for SimulatedProcessor {
         let circuit = match program {
             Program::Circuit(circuit) => circuit,
             Program::Text { format: ProgramFormat::OpenQasm2, text } => {
-                qhal_compiler::parse(&text, "the job", &qhal_compiler::NoIncludes)?
+                // The sender has the text; the place and the sentence are enough.
+                let parsed = qhal_compiler::parse(&text, "job", &qhal_compiler::NoIncludes);
+                parsed.map_err(|at| {
+                    let sentence = format!("line {}, column {}: {}", at.line, at.column, at.message);
+                    Error::new(at.kind, sentence).on(&self.descriptor.id)
+                })?
             }
             Program::Text { format, .. } => {
                 return wrong(ErrorKind::Unsupported, format!("programs as {format:?} are not taken here"));

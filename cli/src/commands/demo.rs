@@ -11,7 +11,7 @@ use super::run::{execute_on, outcome_bars};
 use super::show;
 use crate::args::EngineArgs;
 use crate::context::{Context, RUN_POLICY};
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::report;
 
 /// Grover's search for |101⟩ among three qubits, two rounds: success probability sin²(5 asin(1/√8)) = 0.9453.
@@ -40,13 +40,15 @@ pub(crate) fn run(context: &Context) -> Outcome {
         }
     }
     // The driver of a real device speaks its protocol to the device's emulator over a pseudo-terminal.
-    let emulator = emulate::start("qcicada", &Request::default())?;
-    let spec =
-        DeviceSpec::Address { driver: Some("qcicada".to_owned()), address: emulator.address().clone() };
-    let what = "an emulated device that this demo started: its noise is computed";
-    let read = sample(context, Policy::RequireHardware, &spec, Some(what));
-    emulator.stop()?;
-    read?;
+    for model in emulate::models().iter().filter(|model| model.name == "qcicada") {
+        let emulator = emulate::start(model, &Request::default())?;
+        let driver = Some(model.driver.to_owned());
+        let spec = DeviceSpec::Address { driver, address: emulator.address().clone() };
+        let what = "an emulated device that this demo started: its noise is computed";
+        let read = sample(context, Policy::RequireHardware, &spec, Some(what));
+        emulator.stop()?;
+        read?;
+    }
 
     report::line("")?;
     report::line(report::bold("3. A circuit: Grover's search for 101 among three qubits, 1000 shots"))?;
@@ -68,7 +70,11 @@ pub(crate) fn run(context: &Context) -> Outcome {
 /// `known` is said instead of what the device claims of its physics, where we know better.
 fn sample(context: &Context, policy: Policy, spec: &DeviceSpec, known: Option<&str>) -> Outcome {
     let registry = context.registry()?;
-    let (source, descriptor) = open_source(&registry, policy, Some(spec))?;
+    let (source, descriptor) = match open_source(&registry, policy, Some(spec)) {
+        Ok(open) => open,
+        Err(Failure::Failed(error)) => return report::line(format!("  {spec}: {}", error.chain())),
+        Err(other) => return Err(other),
+    };
     let mut random = Random::new(source, Output::Drbg, &entropy_config(context)?)?;
     let mut bytes = [0; 16];
     let line = match random.fill(&mut bytes) {

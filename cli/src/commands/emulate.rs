@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use qhal::ErrorKind;
 use qhal_backends::emulate::{self, Request};
 use serde_json::json;
 
@@ -25,29 +26,23 @@ pub(crate) fn run(context: &Context, args: &EmulateArgs) -> Outcome {
             names.join(", ")
         )));
     };
-    if let Some(fault) = &args.fault
-        && !model.faults.contains(&fault.split(':').next().unwrap_or_default())
-    {
-        return Err(Failure::usage(format!(
-            "{} has no fault '{fault}': it has {}",
-            model.name,
-            model.faults.join(", ")
-        )));
-    }
     let request = Request { fault: args.fault.clone(), seed: args.seed, rate: args.rate, tcp: args.tcp };
-    let running = emulate::start(&args.model, &request)?;
+    let running = emulate::start(&model, &request).map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput | ErrorKind::Unsupported => Failure::usage(error.message()),
+        _ => Failure::from(error),
+    })?;
     report::json_line(&json!({
         "address": running.address().to_string(),
         "driver": model.driver,
-        "model": running.model(),
-        "serial": running.serial(),
+        "model": running.model().model,
+        "serial": running.model().serial,
         "provenance": "Unverified",
         "fault": args.fault,
         "seed": running.seed(),
     }))?;
     report::note(format!(
         "an emulated {} answers at {}@{} until standard input closes or Ctrl-C",
-        running.model(),
+        model.model,
         model.driver,
         running.address()
     ));

@@ -1,22 +1,24 @@
 //! Runs the built command as a user would, and keeps an emulator alive beside it.
 
+#![allow(dead_code, reason = "every test program uses a part of this")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Output, Stdio};
 
 /// `qhal` in an empty folder of its own, so that no configuration of the developer's is read.
-pub fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_qhal"));
     command.args(arguments).env_remove("QHAL_CONFIG").current_dir(std::env::temp_dir()).stdin(Stdio::null());
     command
 }
 
 /// Runs to the end.
-pub fn qhal(arguments: &[&str]) -> Output {
+pub(crate) fn qhal(arguments: &[&str]) -> Output {
     command(arguments).output().unwrap()
 }
 
 /// Runs to the end with something on standard input.
-pub fn qhal_with_input(arguments: &[&str], input: &str) -> Output {
+pub(crate) fn qhal_with_input(arguments: &[&str], input: &str) -> Output {
     let mut child = command(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -29,18 +31,18 @@ pub fn qhal_with_input(arguments: &[&str], input: &str) -> Output {
 }
 
 /// What was written to standard error.
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Standard output as one JSON document.
-pub fn json(output: &Output) -> serde_json::Value {
+pub(crate) fn json(output: &Output) -> serde_json::Value {
     assert!(output.status.success(), "{}", stderr(output));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Fails the way the contract wants: this status, nothing on standard output, one sentence that contains `words`.
-pub fn assert_fails(output: &Output, status: i32, words: &[&str]) {
+pub(crate) fn assert_fails(output: &Output, status: i32, words: &[&str]) {
     let error = stderr(output);
     assert_eq!(output.status.code(), Some(status), "{error}");
     assert!(
@@ -56,14 +58,14 @@ pub fn assert_fails(output: &Output, status: i32, words: &[&str]) {
 }
 
 /// `qhal emulate …` in the background.
-pub struct Emulator {
+pub(crate) struct Emulator {
     child: Child,
     /// The JSON line it printed first.
-    pub announced: serde_json::Value,
+    pub(crate) announced: serde_json::Value,
 }
 
 impl Emulator {
-    pub fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut all = vec!["emulate"];
         all.extend(arguments);
         let mut child =
@@ -74,12 +76,12 @@ impl Emulator {
         Self { child, announced }
     }
 
-    pub fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         self.announced["address"].as_str().unwrap()
     }
 
     /// Closes its standard input, which ends it.
-    pub fn stop(mut self) -> i32 {
+    pub(crate) fn stop(mut self) -> i32 {
         drop(self.child.stdin.take());
         self.child.wait().unwrap().code().unwrap()
     }
