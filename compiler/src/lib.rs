@@ -42,7 +42,19 @@ impl Default for Limits {
 
 /// Reads an OpenQASM program. `name` is what the text is called in messages, usually the path of its file.
 ///
-/// The version line decides on the language; without one the text is read as OpenQASM 2, as most front ends do.
+/// The version line decides on the language; without one the text is read as OpenQASM 2, as Qiskit does.
+///
+/// ```
+/// use qhal_compiler::{NoIncludes, parse};
+///
+/// let head = "OPENQASM 2.0;\ninclude \"qelib1.inc\";\nqreg q[2];\n";
+/// let bell = parse(&format!("{head}h q[0]; cx q[0],q[1];"), "bell.qasm", &NoIncludes).unwrap();
+/// assert_eq!(bell.len(), 2);
+///
+/// let error = parse(&format!("{head}h q[0]; cx q[0],q[2];"), "bell.qasm", &NoIncludes).unwrap_err();
+/// assert_eq!(error.to_string(), "bell.qasm:4:17: 'q' has no element 2: its size is 2\n\
+///                                h q[0]; cx q[0],q[2];\n                ^");
+/// ```
 ///
 /// # Errors
 /// A [`Diagnostic`] with the place: of kind `InvalidInput` where the program is wrong or larger than the default

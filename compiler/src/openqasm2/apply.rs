@@ -1,7 +1,7 @@
 //! Gates, measurements, resets and barriers on qubits and whole registers.
 
-use qhal::Gate;
 use qhal::circuit::{Condition, Operation};
+use qhal::{ErrorKind, Gate};
 
 use super::symbols::Symbol;
 use super::unfold::{self, Definition};
@@ -100,18 +100,19 @@ impl<'s> Reader<'s, '_, '_> {
     #[cold]
     fn no_gate(&self, name: &str, at: usize, symbol: Option<Symbol>) -> Fault {
         /// Words that begin statements of OpenQASM 3 and mean nothing in 2.
-        const OF_OPENQASM_3: [&str; 22] = [
-            "qubit", "bit", "int", "uint", "float", "angle", "bool", "const", "input", "output", "def",
-            "defcal", "cal", "let", "for", "while", "ctrl", "negctrl", "inv", "pow", "gphase", "delay",
-        ];
+        const OF_OPENQASM_3: &str = " angle array bit bool box break cal complex const continue ctrl def defcal \
+            defcalgrammar delay duration else end extern float for gphase input int inv let negctrl nop output pow \
+            qubit return stretch switch uint while ";
         if let Some(symbol) = symbol {
             return Fault::new(at, format!("{} is {}, not a gate", quoted(name), symbol.what()));
         }
         let known = name.parse::<Gate>().is_ok_and(|gate| gate.qubits() > 0);
+        if OF_OPENQASM_3.contains(&format!(" {name} ")) {
+            let message = format!("'{name}' is a word of OpenQASM 3, which is not read yet");
+            return Fault::new(at, message).of(ErrorKind::Unsupported);
+        }
         let hint = if known && !self.program.symbols.library {
             "; 'include \"qelib1.inc\";' declares it"
-        } else if OF_OPENQASM_3.contains(&name) {
-            "; it is a word of OpenQASM 3, and a program without the line 'OPENQASM 3.0;' is read as OpenQASM 2"
         } else {
             ""
         };

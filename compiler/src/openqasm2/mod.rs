@@ -1,4 +1,4 @@
-//! OpenQASM 2: from its text to a circuit, in one pass.
+//! OpenQASM 2: from its text to a circuit in one pass, and back.
 //!
 //! Statements are carried out as they are read; no tree of the whole program is built. Gates that the program defines
 //! are unfolded where they are called, so that the circuit holds gates of the table only.
@@ -6,9 +6,13 @@
 mod apply;
 mod condition;
 mod declare;
+mod emit;
 mod expression;
+mod library;
 mod symbols;
 mod unfold;
+
+pub use emit::emit;
 
 use qhal::circuit::{Condition, Operation};
 use qhal::{Circuit, Error, ErrorKind};

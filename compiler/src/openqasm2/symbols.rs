@@ -68,6 +68,11 @@ const KEYWORDS: [(&str, Keyword); 17] = [
     ("sqrt", Keyword::Expression),
 ];
 
+/// Whether `name` has a meaning of its own, so that nothing can be called that.
+pub(super) fn is_keyword(name: &str) -> bool {
+    KEYWORDS.iter().any(|(keyword, _)| *keyword == name)
+}
+
 /// All names that are known at one point of the program.
 #[derive(Debug, Default)]
 pub(super) struct Symbols {

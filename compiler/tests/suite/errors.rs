@@ -52,10 +52,7 @@ fn the_version_is_checked() {
 fn undeclared_and_misused_names() {
     check_after_head(&[
         ("@foo q[0];", "there is no gate 'foo'"),
-        (
-            "@qubit a;",
-            "there is no gate 'qubit'; it is a word of OpenQASM 3, and a program without the line 'OPENQASM 3.0;' is read as OpenQASM 2",
-        ),
+        ("@qubit a;", "'qubit' is a word of OpenQASM 3, which is not read yet"),
         ("h @s[0];", "'s' is a gate, and a qubit is needed here"),
         ("h @x0[0];", "there is no quantum register 'x0'"),
         ("h @c[0];", "'c' is a classical register, and a qubit is needed here"),
@@ -73,10 +70,7 @@ fn undeclared_and_misused_names() {
     ]);
     check(&[
         ("qreg q[2];\n@cx q[0],q[1];", "there is no gate 'cx'; 'include \"qelib1.inc\";' declares it"),
-        (
-            "qreg q[2];\n@gphase(1);",
-            "there is no gate 'gphase'; it is a word of OpenQASM 3, and a program without the line 'OPENQASM 3.0;' is read as OpenQASM 2",
-        ),
+        ("qreg q[2];\n@gphase(1);", "'gphase' is a word of OpenQASM 3, which is not read yet"),
         ("CX @a[0],a[1]; qreg a[2];", "there is no quantum register 'a'"),
         ("gate cx a,b { @cx a,b; }", "there is no gate 'cx'; 'include \"qelib1.inc\";' declares it"),
     ]);

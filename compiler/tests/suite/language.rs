@@ -282,6 +282,7 @@ proptest! {
     #[test]
     fn unfolding_equals_writing_it_out(angles in prop::array::uniform3(-7.0f64..7.0)) {
         let [a, b, c] = angles;
+        let program = |body: &str| read(&format!("include \"qelib1.inc\"; qreg q[3]; {body}"));
         let defined = program(&format!(
             "gate inner(x,y) a,b {{ u3(x,y,x*y) a; cx a,b; rz(-y) b; }}
              gate outer(x) a,b,d {{ inner(x,sin(x)) a,d; inner({b},x/3) d,b; h a; }}
