@@ -44,6 +44,13 @@ fn a_measurement_is_final_if_nothing_later_needs_it_done() {
     let condition = Condition::equals(1, 1, BitString::from_u64(1, 0));
     late.push(Operation::Measure { qubit: 1, bit: 0 }, Some(&condition)).unwrap();
     assert_eq!(late.final_measurements(), [false, false]);
+
+    // What is measured now must not be written over what is measured later.
+    let mut over = Circuit::with_size(2, 1);
+    over.measure(0, 0).unwrap();
+    over.measure(1, 0).unwrap();
+    gate(&mut over, Gate::H, &[1]);
+    assert_eq!(over.final_measurements(), [false, false, false]);
 }
 
 #[test]
@@ -132,6 +139,9 @@ fn close(a: &[(BitString, f64)], b: &[(BitString, f64)]) -> bool {
 }
 
 proptest! {
+    // Rare orders of measurements count here.
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
     #[test]
     fn final_measurements_can_be_put_off_to_the_end(circuit in circuit()) {
         let flags = circuit.final_measurements();

@@ -39,7 +39,7 @@ fn unitary() -> impl Strategy<Value = What> {
 }
 
 fn anything() -> impl Strategy<Value = What> {
-    prop_oneof![4 => unitary(), 4 => any::<Index>().prop_map(What::Measure), 1 => Just(What::Reset)]
+    prop_oneof![3 => unitary(), 5 => any::<Index>().prop_map(What::Measure), 1 => Just(What::Reset)]
 }
 
 /// A circuit of gates, unitaries, barriers and delays on 1 to 4 qubits.

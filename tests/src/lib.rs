@@ -1,0 +1,1 @@
+//! Stories told across the whole house.
