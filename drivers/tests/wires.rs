@@ -26,6 +26,7 @@ const BRIEFLY: Duration = Duration::from_millis(50);
 struct Inverter {
     to_say: VecDeque<u8>,
     gone: bool,
+    watching: bool,
     lines: Vec<LineSettings>,
 }
 
@@ -46,6 +47,10 @@ impl Emulator for Inverter {
 
     fn gone(&self) -> bool {
         self.gone
+    }
+
+    fn watches_line(&self) -> bool {
+        self.watching
     }
 }
 
@@ -126,7 +131,11 @@ fn serial_port_on_a_pseudo_terminal() {
     assert_eq!(port.write_all(b"x", BRIEFLY).unwrap_err().kind(), ErrorKind::Disconnected);
     assert_eq!(port.configure(LINE).unwrap_err().kind(), ErrorKind::Disconnected);
     assert_eq!(port.discard_input().unwrap_err().kind(), ErrorKind::Disconnected);
-    assert!(!server.is_running());
+    let limit = Instant::now() + SOON;
+    while server.is_running() {
+        assert!(Instant::now() < limit, "the emulator went away and its server did not");
+        std::thread::sleep(Duration::from_millis(1));
+    }
     server.stop().unwrap();
 }
 
@@ -274,6 +283,27 @@ fn baud_changes_are_seen_on_the_device_side_in_their_order() {
         .map(|line| line.baud)
         .collect();
     assert_eq!(open, knock);
+}
+
+#[test]
+fn an_opening_that_is_over_at_once_is_seen_all_the_same() {
+    let device = Arc::new(Mutex::new(Inverter { watching: true, ..Inverter::default() }));
+    let server = PtyServer::serve(Arc::clone(&device)).unwrap();
+    // While this thread holds the device, its server cannot look.
+    let held = device.lock().unwrap();
+    for _ in 0..3 {
+        drop(std::fs::OpenOptions::new().read(true).write(true).open(server.path()).unwrap());
+    }
+    drop(held);
+    let openings = || device.lock().unwrap().lines.iter().filter(|line| line.dtr).count();
+    let limit = Instant::now() + SOON;
+    while openings() < 3 {
+        assert!(Instant::now() < limit, "{:?}", device.lock().unwrap().lines);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    server.stop().unwrap();
+    assert_eq!(openings(), 3);
+    assert!(device.lock().unwrap().lines.last().is_some_and(|line| !line.dtr));
 }
 
 #[test]

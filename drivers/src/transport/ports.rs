@@ -1,7 +1,7 @@
 //! What the operating system knows of its serial ports, learned without opening any of them.
 //!
-//! On Linux it is read from sysfs, because `serialport` without libudev tells neither kernel driver nor bus
-//! position nor PCI ids; elsewhere `serialport` lists the ports.
+//! It is read from Linux's sysfs, because `serialport` without libudev tells neither kernel driver nor bus position
+//! nor PCI ids.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -43,7 +43,7 @@ pub struct UsbDevice {
     pub product_name: Option<String>,
     /// The serial number, if it has one.
     pub serial: Option<String>,
-    /// Where it is plugged in: `1-1.2` is port 2 of the hub in port 1 of bus 1; empty where the system does not tell.
+    /// Where it is plugged in: `1-1.2` is port 2 of the hub in port 1 of bus 1.
     pub path: String,
 }
 
@@ -114,9 +114,6 @@ impl System {
     /// `Other` or `PermissionDenied` when the system's list cannot be read; a system without serial ports has
     /// an empty list.
     pub fn ports(&self) -> Result<Vec<Port>> {
-        if !cfg!(target_os = "linux") {
-            return listed_elsewhere();
-        }
         let class = self.path("sys/class/tty");
         let entries = match fs::read_dir(&class) {
             Ok(entries) => entries,
@@ -146,10 +143,6 @@ impl System {
     /// and copies of a node are seen through. `None` when it is no serial port or the system does not know it.
     pub fn backing_of(&self, path: &str) -> Option<Backing> {
         let node = fs::metadata(path).ok().filter(|node| node.file_type().is_char_device())?;
-        if !cfg!(target_os = "linux") {
-            let port = listed_elsewhere().ok()?.into_iter().find(|port| port.path == path);
-            return Some(port.map_or(Backing::Uart, |port| port.backing));
-        }
         self.backing_of_number(rustix::fs::major(node.rdev()), rustix::fs::minor(node.rdev()))
     }
 
@@ -205,30 +198,6 @@ fn backing_of(name: &str, device: &Path) -> Backing {
         }
     }
     Backing::Uart
-}
-
-fn listed_elsewhere() -> Result<Vec<Port>> {
-    let listed = serialport::available_ports().map_err(|cause| {
-        Error::new(qhal::ErrorKind::Other, "the system's list of serial ports cannot be read").because(cause)
-    })?;
-    Ok(listed
-        .into_iter()
-        .map(|port| Port {
-            path: port.port_name,
-            driver: None,
-            backing: match port.port_type {
-                serialport::SerialPortType::UsbPort(usb) => Backing::Usb(UsbDevice {
-                    vendor: usb.vid,
-                    product: usb.pid,
-                    manufacturer: usb.manufacturer,
-                    product_name: usb.product,
-                    serial: usb.serial_number,
-                    path: String::new(),
-                }),
-                _ => Backing::Uart,
-            },
-        })
-        .collect())
 }
 
 /// A small text file of sysfs without its line end; `None` when it is absent or empty.

@@ -1,7 +1,11 @@
 //! Puts an emulated device on a pseudo-terminal, where any program can open it like a serial port.
 //!
 //! The master side sees the baud rate that the host sets, so devices that are switched by a knock of baud rates work.
-//! It cannot see DTR: a port that is open counts as one with DTR set, a closed one as one without.
+//! It cannot see DTR: a port that is open counts as one with DTR set, a closed one as one without. An opening that is
+//! over before it could be looked at is told to the emulator all the same, begun and ended at one time; the rate it had
+//! is not known then, and the one before is told in its place.
+
+mod watch;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -16,14 +20,13 @@ use rustix::io::Errno;
 use rustix::pty::OpenptFlags;
 use rustix::termios::{OptionalActions, QueueSelector};
 
+use self::watch::HostWatch;
 use super::{Emulator, LineSettings};
 
 /// How often the emulator is asked whether it has something to send, and the line is looked at.
 const TICK: Duration = Duration::from_millis(1);
-/// How often it is looked at while nobody has the port open and nothing has changed for a while.
-const IDLE_TICK: Duration = Duration::from_millis(10);
-/// The while.
-const IDLE_AFTER: Duration = Duration::from_secs(2);
+/// The same while nobody has the port open; an opening is noticed at once.
+const CLOSED_TICK: Duration = Duration::from_millis(10);
 /// Bytes taken from the emulator at a time.
 const CHUNK: usize = 4096;
 
@@ -44,11 +47,13 @@ impl PtyServer {
     /// # Errors
     /// The kind of the system's error when it gives no pseudo-terminal or no thread.
     pub fn serve(emulator: impl Emulator + 'static) -> Result<Self> {
-        let (master, path) = open_pair().map_err(|cause| {
+        let system = |cause: Errno| {
             Error::from_io(cause.into(), "the system gives no pseudo-terminal (is /dev/pts mounted?)")
-        })?;
+        };
+        let (master, path) = open_pair().map_err(system)?;
+        let watch = HostWatch::new(&path).map_err(system)?;
         let stop = Arc::new(AtomicBool::new(false));
-        let mut server = Server::new(master, path.clone(), emulator);
+        let mut server = Server::new(master, watch, emulator);
         let told = Arc::clone(&stop);
         let thread = std::thread::Builder::new()
             .name("pty".to_owned())
@@ -117,31 +122,30 @@ fn open_pair() -> rustix::io::Result<(OwnedFd, String)> {
     Ok((master, path))
 }
 
+fn wait_for(fds: &mut [PollFd<'_>], limit: Duration) -> rustix::io::Result<()> {
+    let limit = Timespec { tv_sec: 0, tv_nsec: limit.subsec_nanos().into() };
+    match rustix::event::poll(fds, Some(&limit)) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(cause) => Err(cause),
+    }
+}
+
 /// What the thread works on.
 struct Server<E: Emulator> {
     master: OwnedFd,
-    path: String,
+    watch: HostWatch,
     emulator: E,
     started: Instant,
     line: Option<LineSettings>,
-    changed_at: Duration,
     pending: Vec<u8>,
     /// The host's buffer took less than it was offered: wait until it has room again.
     full: bool,
 }
 
 impl<E: Emulator> Server<E> {
-    fn new(master: OwnedFd, path: String, emulator: E) -> Self {
-        Self {
-            master,
-            path,
-            emulator,
-            started: Instant::now(),
-            line: None,
-            changed_at: Duration::ZERO,
-            pending: Vec::new(),
-            full: false,
-        }
+    fn new(master: OwnedFd, watch: HostWatch, emulator: E) -> Self {
+        let (line, pending, full) = (None, Vec::new(), false);
+        Self { master, watch, emulator, started: Instant::now(), line, pending, full }
     }
 
     fn run(&mut self, stop: &AtomicBool) -> Result<()> {
@@ -152,23 +156,22 @@ impl<E: Emulator> Server<E> {
     }
 
     fn step(&mut self) -> rustix::io::Result<()> {
-        let open = self.wait()?;
+        self.wait()?;
         let now = self.started.elapsed();
-        self.look_at_line(open, now)?;
-        let heard = self.hear(now)?;
+        self.look_at_line(now)?;
+        self.hear(now)?;
         let room = CHUNK.saturating_sub(self.pending.len());
         self.emulator.transmit(&mut self.pending, room, now);
-        self.send(open || heard)
+        self.send()
     }
 
-    /// Waits for the host, a tick at most; returns whether somebody has the port open.
-    fn wait(&mut self) -> rustix::io::Result<bool> {
-        let closed = self.line.is_some_and(|line| !line.dtr);
-        let idle = closed && self.started.elapsed().saturating_sub(self.changed_at) > IDLE_AFTER;
-        let tick = match idle {
+    /// Waits for the host, a tick at most.
+    fn wait(&self) -> rustix::io::Result<()> {
+        let open = self.watch.is_open();
+        let tick = match open {
             _ if self.emulator.watches_line() => Duration::ZERO,
-            true => IDLE_TICK,
-            false => TICK,
+            true => TICK,
+            false => CLOSED_TICK,
         };
         // Bytes that found room last time: try again at once.
         let limit = if self.pending.is_empty() || self.full { tick } else { Duration::ZERO };
@@ -176,68 +179,73 @@ impl<E: Emulator> Server<E> {
         if self.full {
             what |= PollFlags::OUT;
         }
-        let mut fds = [PollFd::new(&self.master, what)];
-        let limit = Timespec { tv_sec: 0, tv_nsec: limit.subsec_nanos().into() };
-        let revents = match rustix::event::poll(&mut fds, Some(&limit)) {
-            Ok(_) | Err(Errno::INTR) => fds.iter().fold(PollFlags::empty(), |all, fd| all | fd.revents()),
-            Err(cause) => return Err(cause),
-        };
-        let open = !revents.contains(PollFlags::HUP);
+        let watched = PollFd::from_borrowed_fd(self.watch.fd(), PollFlags::IN);
+        // A port that nobody has open hangs up all the time, so it is not waited for.
+        if open {
+            wait_for(&mut [watched, PollFd::new(&self.master, what)], limit)?;
+        } else {
+            wait_for(&mut [watched], limit)?;
+        }
         if tick.is_zero() {
             std::thread::yield_now();
-        } else if !open && !revents.contains(PollFlags::IN) {
-            // A port that nobody has open reports so at once; the tick is waited here instead.
-            std::thread::sleep(tick);
         }
-        Ok(open)
-    }
-
-    fn look_at_line(&mut self, open: bool, now: Duration) -> rustix::io::Result<()> {
-        let baud = rustix::termios::tcgetattr(&self.master)?.output_speed();
-        let line = LineSettings { baud, dtr: open };
-        if self.line == Some(line) {
-            return Ok(());
-        }
-        if self.line.is_some_and(|before| before.dtr) && !open {
-            // What the last host did not read is not for the next one.
-            self.flush_host();
-            self.pending.clear();
-        }
-        self.line = Some(line);
-        self.changed_at = now;
-        self.emulator.line_changed(line, now);
         Ok(())
     }
 
-    /// Empties the host's receive buffer. Only the host's side of the pair can do that; where a new host has taken the
-    /// port for itself already, it is that host's business.
-    fn flush_host(&self) {
-        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let _ = rustix::termios::tcflush(&self.master, QueueSelector::OFlush);
-        if let Ok(slave) = rustix::fs::open(self.path.as_str(), flags, Mode::empty()) {
-            let _ = rustix::termios::tcflush(&slave, QueueSelector::IFlush);
+    fn look_at_line(&mut self, now: Duration) -> rustix::io::Result<()> {
+        let mut master = [PollFd::new(&self.master, PollFlags::IN)];
+        wait_for(&mut master, Duration::ZERO)?;
+        let open = !master.iter().any(|fd| fd.revents().contains(PollFlags::HUP));
+        let changes = self.watch.changes(open);
+        let baud = rustix::termios::tcgetattr(&self.master)?.output_speed();
+        let before = self.line.map_or(baud, |line| line.baud);
+        let missed = changes.split_last().map_or(&[][..], |(_, missed)| missed);
+        let lines = missed.iter().map(|dtr| LineSettings { baud: before, dtr: *dtr });
+        for line in lines.chain([LineSettings { baud, dtr: open }]) {
+            if self.line != Some(line) {
+                self.line = Some(line);
+                self.emulator.line_changed(line, now);
+            }
         }
+        if changes.contains(&false) {
+            self.pending.clear();
+            // A knock opens and closes the port quickly; it is not worth missing one for this.
+            if !open && !self.emulator.watches_line() {
+                self.flush_host()?;
+            }
+        }
+        Ok(())
     }
 
-    /// Passes on what the host wrote; returns whether it did.
-    fn hear(&mut self, now: Duration) -> rustix::io::Result<bool> {
+    /// Empties the host's receive buffer: what the last host did not read is not for the next one. Only the host's side of
+    /// the pair can do that; where a new host has taken the port for itself already, it is that host's business.
+    fn flush_host(&mut self) -> rustix::io::Result<()> {
+        let _ = rustix::termios::tcflush(&self.master, QueueSelector::OFlush);
+        self.watch.unnoticed(|path| {
+            let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            if let Ok(slave) = rustix::fs::open(path, flags, Mode::empty()) {
+                let _ = rustix::termios::tcflush(&slave, QueueSelector::IFlush);
+            }
+        })
+    }
+
+    /// Passes on what the host wrote.
+    fn hear(&mut self, now: Duration) -> rustix::io::Result<()> {
         let mut bytes = [0; CHUNK];
         match rustix::io::read(&self.master, &mut bytes) {
+            Ok(0) => Ok(()),
             Ok(count) => {
-                let heard = bytes.get(..count).unwrap_or_default();
-                if !heard.is_empty() {
-                    self.emulator.receive(heard, now);
-                }
-                Ok(!heard.is_empty())
+                self.emulator.receive(bytes.get(..count).unwrap_or_default(), now);
+                Ok(())
             }
             // EIO: nobody has it open, which is the host's right.
-            Err(Errno::AGAIN | Errno::INTR | Errno::IO) => Ok(false),
+            Err(Errno::AGAIN | Errno::INTR | Errno::IO) => Ok(()),
             Err(cause) => Err(cause),
         }
     }
 
-    fn send(&mut self, open: bool) -> rustix::io::Result<()> {
-        if !open {
+    fn send(&mut self) -> rustix::io::Result<()> {
+        if !self.watch.is_open() {
             self.pending.clear();
         }
         self.full = false;

@@ -245,3 +245,59 @@ impl Transport for RecordedTransport {
 
     fn pause(&mut self, _time: Duration) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn event() -> impl Strategy<Value = Event> {
+        let bytes = || prop::collection::vec(any::<u8>(), 1..40);
+        prop_oneof![
+            (any::<u32>(), any::<bool>()).prop_map(|(baud, dtr)| Event::Line(LineSettings { baud, dtr })),
+            bytes().prop_map(Event::Sent),
+            bytes().prop_map(Event::Received),
+            Just(Event::Discard),
+            Just(Event::Silence),
+            Just(Event::Gone),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_capture_reads_back(events in prop::collection::vec(event(), 0..20)) {
+            let text: String = events.iter().map(|event| format!("{event}\n")).collect();
+            prop_assert_eq!(read_capture(&text).unwrap(), events);
+        }
+
+        #[test]
+        fn any_text_is_survived(text in "([><@x.!#0-9a-f +\n]|\\PC){0,80}") {
+            if let Err(error) = read_capture(&text) {
+                prop_assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            }
+        }
+
+        #[test]
+        fn any_replay_ends(events in prop::collection::vec(event(), 0..20)) {
+            let mut wire = RecordedTransport::of(events.clone());
+            let mut out = [0; 7];
+            // Whatever is done to it, every round uses up an event or fails.
+            for _ in 0..1000 {
+                let _ = wire.read(&mut out, Duration::ZERO);
+                let next = wire.remaining().next().cloned();
+                match next {
+                    Some(Event::Sent(bytes)) => wire.write_all(&bytes, Duration::ZERO).unwrap(),
+                    Some(Event::Line(line)) => wire.configure(line).unwrap(),
+                    Some(Event::Discard) => wire.discard_input().unwrap(),
+                    Some(Event::Gone) => {
+                        prop_assert_eq!(wire.read(&mut out, Duration::ZERO).unwrap_err().kind(), ErrorKind::Disconnected);
+                        return Ok(());
+                    }
+                    Some(Event::Received(_) | Event::Silence) => {}
+                    None => return Ok(()),
+                }
+            }
+            prop_assert!(false, "the replay of {events:?} does not end");
+        }
+    }
+}

@@ -76,7 +76,9 @@ impl HwRng {
         {
             return None;
         }
-        let (provenance, evidence) = provenance(current.as_deref(), is_virtual_machine(&self.system));
+        // Asked of TPMs alone: the answer is long on machines with many processors.
+        let in_guest = current.as_deref().is_some_and(is_tpm) && is_virtual_machine(&self.system);
+        let (provenance, evidence) = provenance(current.as_deref(), in_guest);
         let name = current.unwrap_or_else(|| "unnamed".to_owned());
         let access = match rustix::fs::access(path.as_str(), rustix::fs::Access::READ_OK) {
             // Any number of programs may read it at a time, so it is never busy.
@@ -116,6 +118,10 @@ fn current(system: &System) -> Option<String> {
     sysfs(system, "rng_current").filter(|name| name != "none")
 }
 
+fn is_tpm(name: &str) -> bool {
+    name.starts_with("tpm")
+}
+
 /// x86 says it in a flag of the processor, set for every guest.
 fn is_virtual_machine(system: &System) -> bool {
     let info = std::fs::read_to_string(system.path("proc/cpuinfo")).unwrap_or_default();
@@ -131,7 +137,7 @@ fn provenance(name: Option<&str>, virtual_machine: bool) -> (Provenance, String)
         Some(name) => match ANSWERED_OUTSIDE.iter().find(|outside| name.starts_with(**outside)) {
             Some(outside) => (Provenance::Unverified, (*outside).to_owned()),
             // The TPM of a virtual machine is a program of its host.
-            None if name.starts_with("tpm") && virtual_machine => {
+            None if is_tpm(name) && virtual_machine => {
                 (Provenance::Unverified, format!("{name} in a virtual machine"))
             }
             None => (Provenance::Hardware, name.to_owned()),

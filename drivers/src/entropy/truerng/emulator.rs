@@ -1,6 +1,7 @@
 //! The device's side of a TrueRNG's wire: all modes by the knock, at the device's own pace, with faults on demand.
 
 mod fault;
+mod knock;
 mod samples;
 
 use std::time::Duration;
@@ -8,13 +9,12 @@ use std::time::Duration;
 pub use fault::{Fault, FaultKind};
 use qhal::Result;
 
+use self::knock::Knock;
 use self::samples::Samples;
-use super::model::{KNOCK, Mode, Model};
+use super::model::{Mode, Model};
 use super::protocol::encode_raw;
 use crate::transport::{Emulator, LineSettings};
 
-/// A knock that is not ended within this time is forgotten.
-const KNOCK_LIMIT: Duration = Duration::from_secs(5);
 /// Lines a second of the supply voltage; the device's own rate is not published.
 const VOLTAGE_LINES: u64 = 10;
 const LONGEST_VOLTAGE_LINE: usize = 8;
@@ -31,9 +31,7 @@ pub struct TrueRngEmulator {
     bytes_per_second: u64,
     fault: Option<Fault>,
     line: Option<LineSettings>,
-    /// The last different baud rates, newest last, and when the newest was set.
-    rates: [u32; 4],
-    rate_set_at: Duration,
+    knock: Knock,
     /// When it was last asked for output.
     seen_at: Duration,
     /// Units (bytes, or lines of slow text) that were due by `paced_until`.
@@ -53,8 +51,7 @@ impl TrueRngEmulator {
             bytes_per_second: model.bytes_per_second(),
             fault: None,
             line: None,
-            rates: [0; 4],
-            rate_set_at: Duration::ZERO,
+            knock: Knock::default(),
             seen_at: Duration::ZERO,
             paced_until: Duration::ZERO,
             rest: Vec::new(),
@@ -157,19 +154,10 @@ impl Emulator for TrueRngEmulator {
             self.paced_until = now;
             self.rest.clear();
         }
-        let [_, a, b, c] = self.rates;
-        if line.baud == c {
-            return;
-        }
-        self.rates = [a, b, c, line.baud];
-        let in_time = now.saturating_sub(self.rate_set_at) < KNOCK_LIMIT;
-        self.rate_set_at = now;
-        let knocked = [a, b, c] == KNOCK.map(|(baud, _)| baud);
+        let knocked = self.knock.line_changed(line, now).and_then(|baud| Mode::of_baud(self.model, baud));
         if self.model.is_pro()
-            && knocked
-            && in_time
             && !self.has(FaultKind::Deaf)
-            && let Some(mode) = Mode::of_baud(self.model, line.baud)
+            && let Some(mode) = knocked
         {
             self.mode = mode;
             self.rest.clear();
@@ -206,8 +194,6 @@ impl Emulator for TrueRngEmulator {
     }
 
     fn watches_line(&self) -> bool {
-        let [.., before, last] = self.rates;
-        let knocking = last == 110 || (before == 110 && last == 300);
-        self.model.is_pro() && knocking && self.seen_at.saturating_sub(self.rate_set_at) < KNOCK_LIMIT
+        self.model.is_pro() && self.knock.is_under_way(self.seen_at)
     }
 }

@@ -116,7 +116,7 @@ pub enum Mode {
     Rng1,
     /// Whitened bytes of the second generator.
     Rng2,
-    /// ADC values of both generators in packets of four bytes ([`encode_raw`]).
+    /// ADC values of both generators in packets of four bytes ([`encode_raw`](super::protocol::encode_raw)).
     Raw,
     /// Text: ADC values of both generators, `AAAA,BBBB`, one pair a line.
     RawText,

@@ -2,14 +2,14 @@
 //!
 //! Sources: the vendor's pages "How-To Change TrueRNGpro's Mode" and "TrueRNGpro Raw Binary Format" (ubld.it).
 
-/// One packet of [`Mode::Raw`]: 10 bits of each generator in four bytes that are numbered by their two top bits.
+/// One packet of [`Mode::Raw`](super::model::Mode::Raw): 10 bits of each generator in four bytes that are numbered by their two top bits.
 pub fn encode_raw(first: u16, second: u16) -> [u8; 4] {
     let high = |value: u16| ((value >> 6) & 0x0F) as u8;
     let low = |value: u16| (value & 0x3F) as u8;
     [high(first), 0x40 | low(first), 0x80 | high(second), 0xC0 | low(second)]
 }
 
-/// Finds the packets in a stream of [`Mode::Raw`], from wherever it is entered and after whatever was lost.
+/// Finds the packets in a stream of [`Mode::Raw`](super::model::Mode::Raw), from wherever it is entered and after whatever was lost.
 #[derive(Clone, Debug, Default)]
 pub struct RawDecoder {
     packet: [u8; 4],
@@ -86,12 +86,12 @@ impl Lines {
     }
 }
 
-/// Reads a line of [`Mode::SupplyVoltage`], in millivolts.
+/// Reads a line of [`Mode::SupplyVoltage`](super::model::Mode::SupplyVoltage), in millivolts.
 pub fn parse_supply(line: &str) -> Option<u32> {
     decimal(line.trim(), 99_999)
 }
 
-/// Reads a line of [`Mode::Debug`].
+/// Reads a line of [`Mode::Debug`](super::model::Mode::Debug).
 pub fn parse_debug(line: &str) -> Option<(u16, u16)> {
     let value = |word: &str| {
         let digits = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X"))?;
@@ -102,14 +102,14 @@ pub fn parse_debug(line: &str) -> Option<(u16, u16)> {
     Some((value(first)?, value(second.trim_start())?))
 }
 
-/// Reads a line of [`Mode::RawText`].
+/// Reads a line of [`Mode::RawText`](super::model::Mode::RawText).
 pub fn parse_raw_text(line: &str) -> Option<(u16, u16)> {
     let value = |word: &str| decimal(word.trim(), 1023).and_then(|value| u16::try_from(value).ok());
     let (first, second) = line.split_once(',')?;
     Some((value(first)?, value(second)?))
 }
 
-/// Reads one figure of [`Mode::Unwhitened`], what stands between two commas.
+/// Reads one figure of [`Mode::Unwhitened`](super::model::Mode::Unwhitened), what stands between two commas.
 pub fn parse_unwhitened(word: &str) -> Option<u16> {
     decimal(word.trim(), 511).and_then(|value| u16::try_from(value).ok())
 }
