@@ -4,7 +4,7 @@ use qhal::circuit::{BitString, Operation};
 use qhal::{ErrorKind, Gate, Result};
 
 use crate::lower::Op;
-use crate::plan::{Action, Plan, evolve};
+use crate::plan::{Action, Number, Plan, Unitaries, evolve};
 use crate::real::Real;
 use crate::register::Register;
 use crate::workers::Workers;
@@ -41,7 +41,7 @@ struct Branch<T, W> {
 ///
 /// # Errors
 /// `Exhausted` when there is no memory for one state; those of `share`.
-pub(crate) fn follow<T: Real, S: Share<T>>(
+pub(crate) fn follow<T: Number, S: Share<T>>(
     plan: &Plan,
     workers: &Workers,
     most_states: u64,
@@ -141,7 +141,7 @@ impl Event {
         }
     }
 
-    fn happen<T: Real>(
+    fn happen<T: Number>(
         &self,
         register: &mut Register<T>,
         memory: &mut BitString,
@@ -152,7 +152,7 @@ impl Event {
             Some(bit) => memory.set(bit, outcome),
             None if outcome => {
                 let flip = Operation::Gate { gate: Gate::X, params: &[], qubits: &[self.qubit] };
-                evolve(register, Op::new(flip).as_slice())?;
+                evolve(register, &Unitaries::Ops(Op::new(flip).into_iter().collect()))?;
             }
             None => {}
         }

@@ -4,10 +4,12 @@
 //! probabilities or counts from that. Circuits that need outcomes on the way go to [`Simulator::counts`] directly.
 
 mod branch;
+mod kernels;
 mod lower;
 mod memory;
 mod options;
 mod plan;
+mod program;
 mod random;
 mod real;
 mod reference;

@@ -1,7 +1,7 @@
 //! From an instruction to what the engines apply: a matrix on a few targets under a mask of controls.
 
 use qhal::Complex64;
-use qhal::circuit::{Block, MAX_MATRIX_QUBITS, Matrix, Operation};
+use qhal::circuit::{Block, Gate, MAX_MATRIX_QUBITS, Matrix, Operation};
 
 /// Up to [`MAX_MATRIX_QUBITS`] qubits in the order of the bits of a matrix index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,19 +35,25 @@ pub(crate) struct Op {
     pub(crate) targets: Targets,
     /// What is done to the targets.
     pub(crate) block: Block,
+    /// Which gate of the table it is, if it is one.
+    pub(crate) gate: Option<Gate>,
 }
 
 impl Op {
     /// The unitary of `operation` on qubits below 64; `None` for everything that is none.
     pub(crate) fn new(operation: Operation<'_>) -> Option<Self> {
-        let (controls, qubits, block) = match operation {
-            Operation::Gate { gate, params, qubits } => (gate.controls(), qubits, gate.block(params)),
-            Operation::Unitary { matrix, controls, qubits } => (controls as usize, qubits, block_of(matrix)),
+        let (controls, qubits, block, gate) = match operation {
+            Operation::Gate { gate, params, qubits } => {
+                (gate.controls(), qubits, gate.block(params), Some(gate))
+            }
+            Operation::Unitary { matrix, controls, qubits } => {
+                (controls as usize, qubits, block_of(matrix), None)
+            }
             _ => return None,
         };
         let (controls, targets) = qubits.split_at_checked(controls)?;
         let controls = controls.iter().fold(0, |mask, &qubit| mask | 1 << (qubit & 63));
-        Some(Self { controls, targets: Targets::new(targets), block })
+        Some(Self { controls, targets: Targets::new(targets), block, gate })
     }
 
     /// The elements of the block, row after row.

@@ -52,12 +52,15 @@ pub struct Options {
     pub precision: Precision,
     /// Bytes that states may take.
     pub memory_limit: u64,
+    /// Whether circuits are rearranged into few passes over the state. Without it gates are applied one by one, slowly:
+    /// for comparison.
+    pub fusion: bool,
 }
 
 impl Default for Options {
-    /// One thread, `f64`, 1 GiB.
+    /// One thread, `f64`, 1 GiB, fusion.
     fn default() -> Self {
-        Self { threads: 1, precision: Precision::F64, memory_limit: 1 << 30 }
+        Self { threads: 1, precision: Precision::F64, memory_limit: 1 << 30, fusion: true }
     }
 }
 

@@ -1,10 +1,12 @@
 //! A circuit made ready to run: what evolves the state, where outcomes are needed, what is read at the end.
 
-use qhal::Result;
 use qhal::circuit::{BitString, Circuit, Condition, Operation};
+use qhal::{Error, ErrorKind, Result};
 
+use crate::kernels::Choose;
 use crate::lower::Op;
-use crate::real::Real;
+use crate::options::{Options, Precision};
+use crate::program::Program;
 use crate::reference;
 use crate::register::Register;
 
@@ -28,14 +30,40 @@ pub(crate) struct Step {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
-    Evolve(Vec<Op>),
+    Evolve(Unitaries),
     Measure { qubit: u32, bit: u32 },
     Reset { qubit: u32 },
 }
 
+/// A run of unitaries: one by one, or made into a program for one kind of number.
+#[derive(Clone, Debug)]
+pub(crate) enum Unitaries {
+    Ops(Vec<Op>),
+    F32(Program<f32>),
+    F64(Program<f64>),
+}
+
+/// A kind of number that states can be made of.
+pub(crate) trait Number: Choose {
+    /// The program in `unitaries`, if it is one for this kind.
+    fn program(unitaries: &Unitaries) -> Option<&Program<Self>>;
+}
+
+impl Number for f32 {
+    fn program(unitaries: &Unitaries) -> Option<&Program<Self>> {
+        if let Unitaries::F32(program) = unitaries { Some(program) } else { None }
+    }
+}
+
+impl Number for f64 {
+    fn program(unitaries: &Unitaries) -> Option<&Program<Self>> {
+        if let Unitaries::F64(program) = unitaries { Some(program) } else { None }
+    }
+}
+
 impl Plan {
     /// Plans a circuit of at most 63 qubits.
-    pub(crate) fn new(circuit: &Circuit) -> Self {
+    pub(crate) fn new(circuit: &Circuit, options: &Options) -> Self {
         let mut plan = Self {
             qubits: circuit.qubits(),
             bits: circuit.bits(),
@@ -56,7 +84,30 @@ impl Plan {
                 }
             }
         }
+        if options.fusion {
+            plan.fuse(options);
+        }
         plan
+    }
+
+    /// Makes programs of runs of unitaries where states are large enough for it.
+    fn fuse(&mut self, options: &Options) {
+        // Where histories branch, what a step does must not depend on which steps were done before it.
+        let alone = !self.dynamic && self.steps.len() == 1;
+        let (qubits, threads) = (self.qubits, options.threads);
+        for step in &mut self.steps {
+            let Action::Evolve(unitaries) = &mut step.action else { continue };
+            let Unitaries::Ops(ops) = &*unitaries else { continue };
+            match options.precision {
+                Precision::F32 if Program::<f32>::suits(qubits) => {
+                    *unitaries = Unitaries::F32(Program::new(qubits, ops, alone, threads));
+                }
+                Precision::F64 if Program::<f64>::suits(qubits) => {
+                    *unitaries = Unitaries::F64(Program::new(qubits, ops, alone, threads));
+                }
+                _ => {}
+            }
+        }
     }
 
     fn push(&mut self, condition: Option<&Condition>, action: Action) {
@@ -65,10 +116,12 @@ impl Plan {
 
     fn push_op(&mut self, condition: Option<&Condition>, op: Op) {
         match self.steps.last_mut() {
-            Some(Step { condition: last, action: Action::Evolve(ops) }) if last.as_ref() == condition => {
+            Some(Step { condition: last, action: Action::Evolve(Unitaries::Ops(ops)) })
+                if last.as_ref() == condition =>
+            {
                 ops.push(op);
             }
-            _ => self.push(condition, Action::Evolve(vec![op])),
+            _ => self.push(condition, Action::Evolve(Unitaries::Ops(vec![op]))),
         }
     }
 
@@ -98,13 +151,18 @@ impl Plan {
     }
 }
 
-/// Applies `ops` to the state.
+/// Applies unitaries to the state.
 ///
 /// # Errors
-/// None yet that a planned circuit can cause.
-pub(crate) fn evolve<T: Real>(register: &mut Register<T>, ops: &[Op]) -> Result<()> {
-    for op in ops {
-        reference::apply(register, op);
+/// `InvalidInput` when the plan was made for another precision.
+pub(crate) fn evolve<T: Number>(register: &mut Register<T>, unitaries: &Unitaries) -> Result<()> {
+    match (unitaries, T::program(unitaries)) {
+        (Unitaries::Ops(ops), _) => ops.iter().for_each(|op| reference::apply(register, op)),
+        (_, Some(program)) => program.run(register),
+        _ => {
+            let wrong = "a plan runs only on a simulator of the precision it was made for";
+            return Err(Error::new(ErrorKind::InvalidInput, wrong));
+        }
     }
     Ok(())
 }

@@ -42,6 +42,19 @@ pub(crate) fn apply<T: Real>(register: &mut Register<T>, op: &Op) {
     });
 }
 
+/// Brings every qubit back to the address bit of its own number.
+pub(crate) fn restore_order<T: Real>(register: &mut Register<T>) {
+    let chunk_bits = register.width().min(CHUNK_BITS);
+    for qubit in 0..register.qubits() {
+        let at = register.position(qubit);
+        if at != qubit {
+            let (low, high) = (at.min(qubit), at.max(qubit));
+            exchange(register, low, high, chunk_bits);
+            register.rename(low, high);
+        }
+    }
+}
+
 /// Exchanges targets that lie above a chunk with the lowest qubits that are not targets.
 fn bring_into_chunk<T: Real>(register: &mut Register<T>, op: &Op, chunk_bits: u32) {
     for qubit in op.targets.iter() {

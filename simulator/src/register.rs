@@ -14,6 +14,8 @@ use crate::workers::{CHUNK_BITS, Workers};
 pub(crate) struct Register<T> {
     qubits: u32,
     positions: Vec<u8>,
+    /// Address bits that read the other way round.
+    flips: u64,
     pub(crate) cells: Buffer<T>,
     pub(crate) workers: Workers,
 }
@@ -34,7 +36,7 @@ impl<T: Real> Register<T> {
         // `zeros` has refused more than 63 qubits.
         #[expect(clippy::cast_possible_truncation, reason = "at most 63")]
         let positions = (0..qubits as u8).collect();
-        Ok(Self { qubits, positions, cells, workers })
+        Ok(Self { qubits, positions, flips: 0, cells, workers })
     }
 
     /// A second register in the same state.
@@ -44,6 +46,7 @@ impl<T: Real> Register<T> {
         Ok(Self {
             qubits: self.qubits,
             positions: self.positions.clone(),
+            flips: self.flips,
             cells,
             workers: self.workers.clone(),
         })
@@ -63,6 +66,13 @@ impl<T: Real> Register<T> {
         self.positions.get(qubit as usize).map_or(0, |&at| at.into())
     }
 
+    /// Notes where each qubit is and which address bits read the other way round.
+    pub(crate) fn relabel(&mut self, positions: &[u8], flips: u64) {
+        self.positions.clear();
+        self.positions.extend_from_slice(positions);
+        self.flips = flips;
+    }
+
     /// Exchanges the places of whatever lies at two address bits in the book-keeping; padding bits stay unnamed.
     pub(crate) fn rename(&mut self, first: u32, second: u32) {
         for at in &mut self.positions {
@@ -77,12 +87,13 @@ impl<T: Real> Register<T> {
     /// Where basis state `index` lies.
     pub(crate) fn address(&self, index: u64) -> usize {
         let moved = self.positions.iter().enumerate().map(|(qubit, &at)| (index >> qubit & 1) << at);
-        moved.fold(0, |address, bit| address | bit) as usize
+        moved.fold(self.flips, |address, bit| address ^ bit) as usize
     }
 
     /// Which basis state lies at `address`.
     pub(crate) fn index(&self, address: usize) -> u64 {
-        let moved = self.positions.iter().enumerate().map(|(qubit, &at)| (address as u64 >> at & 1) << qubit);
+        let address = address as u64 ^ self.flips;
+        let moved = self.positions.iter().enumerate().map(|(qubit, &at)| (address >> at & 1) << qubit);
         moved.fold(0, |index, bit| index | bit)
     }
 
@@ -127,11 +138,11 @@ impl<T: Real> Register<T> {
 
     /// The probabilities that `qubit` is 0 and 1; their sum is 1 up to rounding.
     pub(crate) fn probabilities_of(&self, qubit: u32) -> (f64, f64) {
-        let (bits, position) = (self.block_bits(), self.position(qubit));
+        let (bits, position, flips) = (self.block_bits(), self.position(qubit), self.flips as usize);
         let sums = self.workers.map(1 << (self.width() - bits), |block| {
             let mut sums = [0.0; 2];
             for (address, probability) in self.probabilities_at(block << bits, 1 << bits) {
-                sums[address >> position & 1] += probability;
+                sums[(address ^ flips) >> position & 1] += probability;
             }
             sums
         });
@@ -140,7 +151,7 @@ impl<T: Real> Register<T> {
 
     /// Keeps the part of the state where `qubit` is `outcome`, as a state of norm 1.
     pub(crate) fn collapse(&mut self, qubit: u32, outcome: bool) {
-        let (bits, position) = (self.block_bits(), self.position(qubit));
+        let (bits, position, flips) = (self.block_bits(), self.position(qubit), self.flips as usize);
         let (zero, one) = self.probabilities_of(qubit);
         let factor = T::from_f64(if outcome { one } else { zero }.sqrt().recip());
         let workers = self.workers.clone();
@@ -149,7 +160,7 @@ impl<T: Real> Register<T> {
                 let first = (number << bits) + group * T::LANES;
                 let (real, imaginary) = lanes.split_at_mut(T::LANES);
                 for (lane, (re, im)) in real.iter_mut().zip(imaginary).enumerate() {
-                    let kept = ((first + lane) >> position & 1 == 1) == outcome;
+                    let kept = (((first + lane) ^ flips) >> position & 1 == 1) == outcome;
                     let scale = if kept { factor } else { T::default() };
                     *re = *re * scale;
                     *im = *im * scale;

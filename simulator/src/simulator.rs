@@ -8,7 +8,7 @@ use rand_core::Rng;
 
 use crate::branch::{Share, follow};
 use crate::options::{Options, Precision, check_size};
-use crate::plan::{Action, Plan, evolve};
+use crate::plan::{Action, Number, Plan, evolve};
 use crate::random::{binomial, stream};
 use crate::real::Real;
 use crate::register::Register;
@@ -59,7 +59,7 @@ impl Simulator {
     /// `Exhausted` when its state exceeds the memory limit; the sentence says what is needed and what would fit.
     pub fn plan(&self, circuit: &Circuit) -> Result<Plan> {
         self.check(circuit.qubits())?;
-        Ok(Plan::new(circuit))
+        Ok(Plan::new(circuit, &self.options))
     }
 
     /// The final state of a circuit, final measurements left out.
@@ -81,7 +81,7 @@ impl Simulator {
         })
     }
 
-    fn run<T: Real>(&self, plan: &Plan) -> Result<Register<T>> {
+    fn run<T: Number>(&self, plan: &Plan) -> Result<Register<T>> {
         let mut register = Register::new(plan.qubits(), self.workers.clone())?;
         for step in &plan.steps {
             if let Action::Evolve(ops) = &step.action {
@@ -153,7 +153,7 @@ impl Simulator {
         Ok(sums)
     }
 
-    fn follow<T: Real, S: Share<T>>(&self, plan: &Plan, whole: S::Weight, share: &mut S) -> Result<()> {
+    fn follow<T: Number, S: Share<T>>(&self, plan: &Plan, whole: S::Weight, share: &mut S) -> Result<()> {
         let state = self.options.precision.state_bytes(plan.qubits()).unwrap_or(u64::MAX);
         follow(plan, &self.workers, self.options.memory_limit / state, whole, share)
     }

@@ -68,6 +68,21 @@ impl Workers {
         }
     }
 
+    /// Runs `work` on every thread of the pool at once if a state of `qubits` is worth it, else once right here.
+    pub(crate) fn on_all(&self, qubits: u32, work: impl Fn() + Sync) {
+        match &self.pool {
+            Some(pool) if qubits >= MIN_PARALLEL_QUBITS => {
+                pool.broadcast(|_| work());
+            }
+            _ => work(),
+        }
+    }
+
+    /// How many threads there are.
+    pub(crate) fn threads(&self) -> usize {
+        self.pool.as_ref().map_or(1, |pool| pool.current_num_threads())
+    }
+
     /// What `work` makes of each number below `count`, in order, whichever thread did it.
     pub(crate) fn map<R: Send>(&self, count: usize, work: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
         match &self.pool {

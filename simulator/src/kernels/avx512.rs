@@ -1,0 +1,100 @@
+//! Vectors as AVX-512 registers.
+
+use std::arch::x86_64::{
+    __m512, __m512d, _mm512_castpd_si512, _mm512_castps_si512, _mm512_fmadd_pd, _mm512_fmadd_ps,
+    _mm512_fmsub_pd, _mm512_fmsub_ps, _mm512_fnmadd_pd, _mm512_fnmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps,
+    _mm512_mul_pd, _mm512_mul_ps, _mm512_permutexvar_pd, _mm512_permutexvar_ps, _mm512_set1_pd,
+    _mm512_set1_ps, _mm512_storeu_pd, _mm512_storeu_ps,
+};
+
+use super::simd::Simd;
+
+macro_rules! wide {
+    ($name:ident, $real:ty, $register:ty, $load:ident, $store:ident, $splat:ident, $mul:ident, $fmadd:ident,
+     $fmsub:ident, $fnmadd:ident, $permute:ident, $cast:ident) => {
+        /// One register.
+        #[derive(Clone, Copy)]
+        pub(super) struct $name($register);
+
+        // SAFETY (all blocks below): these kernels are chosen only where the processor has AVX-512F; loads and
+        // stores pass on their callers' promise of 64 bytes.
+        impl Simd<$real> for $name {
+            #[inline(always)]
+            unsafe fn load(from: *const $real) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $load(from) })
+            }
+
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $real) {
+                // SAFETY: as above.
+                unsafe { $store(to, self.0) }
+            }
+
+            #[inline(always)]
+            fn splat(value: $real) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $splat(value) })
+            }
+
+            #[inline(always)]
+            fn mul(self, by: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $mul(self.0, by.0) })
+            }
+
+            #[inline(always)]
+            fn mul_add(self, by: Self, plus: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $fmadd(self.0, by.0, plus.0) })
+            }
+
+            #[inline(always)]
+            fn mul_sub(self, by: Self, minus: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $fmsub(self.0, by.0, minus.0) })
+            }
+
+            #[inline(always)]
+            fn neg_mul_add(self, by: Self, plus: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $fnmadd(self.0, by.0, plus.0) })
+            }
+
+            #[inline(always)]
+            fn permute(self, order: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $permute($cast(order.0), self.0) })
+            }
+        }
+    };
+}
+
+wide!(
+    F64x8,
+    f64,
+    __m512d,
+    _mm512_loadu_pd,
+    _mm512_storeu_pd,
+    _mm512_set1_pd,
+    _mm512_mul_pd,
+    _mm512_fmadd_pd,
+    _mm512_fmsub_pd,
+    _mm512_fnmadd_pd,
+    _mm512_permutexvar_pd,
+    _mm512_castpd_si512
+);
+wide!(
+    F32x16,
+    f32,
+    __m512,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_set1_ps,
+    _mm512_mul_ps,
+    _mm512_fmadd_ps,
+    _mm512_fmsub_ps,
+    _mm512_fnmadd_ps,
+    _mm512_permutexvar_ps,
+    _mm512_castps_si512
+);

@@ -1,0 +1,241 @@
+//! A circuit as passes over the state: each gathers blocks that fit the cache and does as much as it can to them.
+
+mod element;
+mod encode;
+mod layers;
+mod lowering;
+mod schedule;
+
+use qhal::Complex64;
+
+use crate::kernels::{Choose, Kernels, Line, Shape, Sweep, for_each_block};
+use crate::lower::Op;
+use crate::real::Real;
+use crate::reference;
+use crate::register::Register;
+use element::{Element, ElementKind};
+use encode::{Encoder, Residence};
+use layers::{LayerPlan, LayerRoom};
+use lowering::{Lowering, Piece};
+use schedule::{Walk, is_layerable, passes, walks};
+
+/// Bytes of a block: a quarter of the second-level cache of today's cores.
+const BLOCK_BYTES: usize = 256 << 10;
+/// Bytes of the shortest run of amplitudes that is read at once.
+const STRIP_BYTES: usize = 1 << 10;
+
+/// A run of unitaries made ready for one kind of number.
+#[derive(Clone, Debug)]
+pub(crate) struct Program<T: Real> {
+    parts: Vec<Part<T>>,
+    /// Which address bit each qubit is in the end.
+    positions: Vec<u8>,
+    /// Address bits that read the other way round in the end.
+    flips: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Part<T: Real> {
+    Passes { passes: Vec<Pass<T>>, lines: Vec<Line<T>> },
+    Plain(Op),
+}
+
+/// One read and write of the state.
+#[derive(Clone, Debug)]
+struct Pass<T> {
+    shape: Shape,
+    steps: Vec<Step<T>>,
+}
+
+#[derive(Clone, Debug)]
+enum Step<T> {
+    Sweep(Sweep<T>),
+    Layer(LayerPlan<T>),
+}
+
+/// What one thread needs beside a block.
+#[derive(Default)]
+struct Room<T> {
+    layer: LayerRoom<T>,
+    sweep: Option<Sweep<T>>,
+}
+
+impl<T: Choose> Program<T> {
+    /// Whether states of this many qubits are worth a program; smaller ones do not fill a tile.
+    pub(crate) fn suits(qubits: u32) -> bool {
+        qubits >= T::LANE_BITS + 3
+    }
+
+    /// Makes a program of unitaries on `qubits` qubits. If it is the whole of a circuit (`alone`), it begins at |0…0⟩ and
+    /// may leave qubits in other places.
+    pub(crate) fn new(qubits: u32, ops: &[Op], alone: bool, threads: usize) -> Self {
+        let mut lowering = Lowering::new(qubits, qubits, alone);
+        for op in ops {
+            lowering.add(op);
+        }
+        let (pieces, positions, flips, global) = lowering.finish();
+        let mut maker = Maker {
+            width: qubits,
+            live: if alone { 0 } else { (1 << qubits) - 1 },
+            block_bits: block_bits::<T>(qubits, threads),
+            parts: Vec::new(),
+        };
+        let last = pieces.len().saturating_sub(1);
+        let mut global = Some(global);
+        for (number, piece) in pieces.into_iter().enumerate() {
+            match piece {
+                Piece::Elements(elements) => {
+                    let factor = if number == last { global.take() } else { None };
+                    maker.add(elements, factor.unwrap_or(Complex64::ONE));
+                }
+                Piece::Plain(op) => {
+                    maker.live = (1 << qubits) - 1;
+                    maker.parts.push(Part::Plain(op));
+                }
+            }
+        }
+        if let Some(global) = global.filter(|global| (global - 1.0).norm_sqr() > 1e-31) {
+            maker.add(Vec::new(), global);
+        }
+        Self { parts: maker.parts, positions, flips }
+    }
+
+    /// Applies the program to a state whose qubits lie in order.
+    pub(crate) fn run(&self, register: &mut Register<T>) {
+        let kernels = T::chosen();
+        for part in &self.parts {
+            match part {
+                Part::Plain(op) => {
+                    reference::apply(register, op);
+                    reference::restore_order(register);
+                }
+                Part::Passes { passes, lines } => {
+                    let workers = register.workers.clone();
+                    for pass in passes {
+                        for_each_block(&workers, &mut register.cells, pass.shape, |address, block, room| {
+                            pass.apply(kernels, lines, address, block, room);
+                        });
+                    }
+                }
+            }
+        }
+        register.relabel(&self.positions, self.flips);
+    }
+}
+
+impl<T: Real> Pass<T> {
+    fn apply(
+        &self,
+        kernels: &Kernels<T>,
+        lines: &[Line<T>],
+        address: u64,
+        block: &mut [T],
+        room: &mut Room<T>,
+    ) {
+        for step in &self.steps {
+            match step {
+                Step::Layer(layer) => layer.apply(kernels, block, address, &mut room.layer),
+                Step::Sweep(sweep) if sweep.ops.iter().all(|op| op.outer.mask == 0) => {
+                    kernels.sweep(block, sweep, lines);
+                }
+                Step::Sweep(sweep) => {
+                    // Conditions on bits outside are the same for the whole block.
+                    let here = room.sweep.get_or_insert_with(|| Sweep { tile: [0; 3], ops: Vec::new() });
+                    here.tile = sweep.tile;
+                    here.ops.clear();
+                    here.ops.extend(sweep.ops.iter().filter(|op| op.outer.holds(address)));
+                    if !here.ops.is_empty() {
+                        kernels.sweep(block, here, lines);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How many address bits a block has: what fits the cache, but enough blocks for all threads.
+fn block_bits<T: Real>(width: u32, threads: usize) -> u32 {
+    let fits = (BLOCK_BYTES / (2 * size_of::<T>())).ilog2();
+    let threads = threads.next_power_of_two().ilog2();
+    let parallel = threads > 0 && width >= crate::workers::MIN_PARALLEL_QUBITS;
+    if parallel { fits.min(width - threads - 1) } else { fits.min(width) }
+}
+
+struct Maker<T: Real> {
+    width: u32,
+    /// Address bits that may be 1 somewhere in the state so far.
+    live: u64,
+    block_bits: u32,
+    parts: Vec<Part<T>>,
+}
+
+impl<T: Real> Maker<T> {
+    /// Makes passes of elements and a factor of the whole state.
+    fn add(&mut self, elements: Vec<Element>, global: Complex64) {
+        let strip_bits = (STRIP_BYTES / (2 * size_of::<T>())).ilog2();
+        let lanes = (1u64 << T::LANE_BITS) - 1;
+        let mut encoder = Encoder::<T>::new();
+        encoder.global = global;
+        let mut pending: Vec<Element> = Vec::new();
+        let mut plans = passes(elements, self.width, self.block_bits, strip_bits);
+        if plans.is_empty() {
+            let resident = (1u64 << self.block_bits) - 1;
+            plans.push(schedule::PassPlan { resident, elements: Vec::new() });
+        }
+        let mut made = Vec::with_capacity(plans.len());
+        let last = plans.len() - 1;
+        for (number, plan) in plans.into_iter().enumerate() {
+            let residence = Residence { resident: plan.resident };
+            let changes = plan.elements.iter().fold(0, |mask, element| mask | element.changes());
+            let shape = Shape {
+                resident: plan.resident,
+                width: self.width,
+                live_before: self.live,
+                live_after: self.live | changes,
+            };
+            self.live |= changes;
+            let mut steps = Vec::new();
+            for walk in walks(plan.elements, self.width, lanes, &mut pending) {
+                steps.push(match walk {
+                    Walk::Layer(layer) => Step::Layer(self.layer(&layer, residence, &mut encoder)),
+                    Walk::Sweep { tile, elements } => {
+                        Step::Sweep(encoder.sweep(residence, self.block_bits, tile, &elements))
+                    }
+                });
+                // Turns leave their scale to be done later; numbers must not grow without bound meanwhile.
+                if encoder.global.norm_sqr() < 1e-20 {
+                    steps.push(self.factor(residence, &mut encoder));
+                }
+            }
+            if number == last {
+                let (layer, rest): (Vec<_>, Vec<_>) =
+                    std::mem::take(&mut pending).into_iter().partition(is_layerable);
+                if !rest.is_empty() {
+                    steps.push(Step::Sweep(encoder.sweep(residence, self.block_bits, 0, &rest)));
+                }
+                if layer.len() > 4 {
+                    steps.push(Step::Layer(self.layer(&layer, residence, &mut encoder)));
+                } else if !layer.is_empty() {
+                    steps.push(Step::Sweep(encoder.sweep(residence, self.block_bits, 0, &layer)));
+                }
+                if (encoder.global - 1.0).norm_sqr() > 1e-31 {
+                    steps.push(self.factor(residence, &mut encoder));
+                }
+            }
+            made.push(Pass { shape, steps });
+        }
+        self.parts.push(Part::Passes { passes: made, lines: encoder.lines });
+    }
+
+    fn layer(&self, layer: &[Element], residence: Residence, encoder: &mut Encoder<T>) -> LayerPlan<T> {
+        let global = std::mem::replace(&mut encoder.global, Complex64::ONE);
+        LayerPlan::new(layer, global, residence, self.block_bits)
+    }
+
+    /// Multiplies the whole state by the factor that was left.
+    fn factor(&self, residence: Residence, encoder: &mut Encoder<T>) -> Step<T> {
+        let global = std::mem::replace(&mut encoder.global, Complex64::ONE);
+        let element = Element { on: crate::kernels::Where::default(), kind: ElementKind::Phase(global) };
+        Step::Sweep(encoder.sweep(residence, self.block_bits, 0, &[element]))
+    }
+}
