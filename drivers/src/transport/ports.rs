@@ -146,6 +146,14 @@ impl System {
         self.backing_of_number(rustix::fs::major(node.rdev()), rustix::fs::minor(node.rdev()))
     }
 
+    /// The provenance of whatever answers at the serial port `path`, and the evidence for it in a few words.
+    pub fn provenance_of(&self, path: &str) -> (Provenance, String) {
+        match self.backing_of(path) {
+            Some(backing) => backing.provenance(),
+            None => (Provenance::Unverified, "the system does not know this port".to_owned()),
+        }
+    }
+
     fn backing_of_number(&self, major: u32, minor: u32) -> Option<Backing> {
         // Linux, Documentation/admin-guide/devices.txt: majors 136 to 143 are Unix98 pseudo-terminals.
         if (136..=143).contains(&major) {
@@ -163,12 +171,9 @@ impl System {
     }
 }
 
-/// The provenance of whatever answers at the serial port `path`, and the evidence for it in a few words.
+/// [`System::provenance_of`] on this machine.
 pub fn provenance_of(path: &str) -> (Provenance, String) {
-    match System::default().backing_of(path) {
-        Some(backing) => backing.provenance(),
-        None => (Provenance::Unverified, "the system does not know this port".to_owned()),
-    }
+    System::default().provenance_of(path)
 }
 
 /// Climbs from a tty's device folder to the USB or PCI device it belongs to.

@@ -154,24 +154,24 @@ impl Driver for TrueRng {
     /// the user named this driver, and stays `Unverified`. Finding out which design it is takes about three seconds.
     fn identify(&self, address: &Address) -> Result<Descriptor> {
         let path = path_of(address)?;
-        let backing = self.system.backing_of(path);
-        if let Some(Backing::Usb(usb)) = &backing {
-            let (_, found) = Self::of_usb(path, usb).ok_or_else(|| {
-                let message =
-                    format!("{path} is no TrueRNG: it is USB {:04x}:{:04x}", usb.vendor, usb.product);
-                Error::new(ErrorKind::Protocol, message)
-            })?;
-            return Ok(Descriptor { access: ports::access_of(path), ..found });
+        match self.system.backing_of(path) {
+            Some(Backing::Usb(usb)) => {
+                let (_, found) = Self::of_usb(path, &usb).ok_or_else(|| another(path, &Backing::Usb(usb)))?;
+                return Ok(Descriptor { access: ports::access_of(path), ..found });
+            }
+            Some(backing @ Backing::Pci { .. }) => return Err(another(path, &backing)),
+            Some(Backing::PseudoTerminal | Backing::Uart) | None => {}
         }
         let mut port = open_port(path)?;
         let model = which_model(&mut port).map_err(|error| error.context(format!("no TrueRNG at {path}")))?;
-        let (provenance, evidence) = ports::provenance_of(path);
+        let (provenance, evidence) = self.system.provenance_of(path);
         Ok(Descriptor { provenance, evidence, ..describe(model, unit_of_path(path), path) })
     }
 
     /// Only by its USB ids: on any other port whatever streams looks like a TrueRNG.
     fn recognises(&self, address: &Address) -> bool {
-        matches!(path_of(address).map(|path| self.system.backing_of(path)), Ok(Some(Backing::Usb(_))))
+        let Ok(path) = path_of(address) else { return false };
+        matches!(self.system.backing_of(path), Some(Backing::Usb(usb)) if Self::of_usb(path, &usb).is_some())
     }
 
     fn open(&self, descriptor: &Descriptor) -> Result<OpenDevice> {
@@ -199,6 +199,11 @@ impl Driver for TrueRng {
         let source = opened().map_err(|error: Error| error.on(&descriptor.id))?;
         Ok(OpenDevice::Entropy(Box::new(source)))
     }
+}
+
+/// The system names a device at `path`, and it is none of ours.
+fn another(path: &str, backing: &Backing) -> Error {
+    Error::new(ErrorKind::Protocol, format!("{path} is no TrueRNG: it is {}", backing.provenance().1))
 }
 
 fn found_path(found: &Descriptor) -> String {

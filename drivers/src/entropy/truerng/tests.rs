@@ -301,5 +301,6 @@ fn it_keeps_the_promises_of_a_driver() {
     let server = PtyServer::serve(TrueRngEmulator::new(Model::TrueRng, 1)).unwrap();
     let found = TrueRng::new().identify(&server.address()).unwrap();
     assert_eq!(found.model, "TrueRNG");
+    assert!(!TrueRng::new().recognises(&server.address()) && !TrueRng::new().recognises(&alien));
     qhal::conformance::driver::check_open(&TrueRng::new(), &found).unwrap();
 }
