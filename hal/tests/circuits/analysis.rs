@@ -94,6 +94,20 @@ fn depth_is_the_longest_chain() {
 }
 
 #[test]
+fn who_writes_a_bit_waits_for_its_last_reader() {
+    let mut circuit = Circuit::with_size(3, 1);
+    circuit.measure(2, 0).unwrap();
+    for _ in 0..5 {
+        gate(&mut circuit, Gate::H, &[0]);
+    }
+    conditional_x(&mut circuit, 0, 0);
+    conditional_x(&mut circuit, 1, 0);
+    assert_eq!(circuit.depth(), 6);
+    circuit.measure(2, 0).unwrap();
+    assert_eq!(circuit.depth(), 7);
+}
+
+#[test]
 fn what_measures_resets_or_asks_has_no_inverse() {
     let mut circuits = vec![Circuit::with_size(1, 1); 3];
     circuits[0].measure(0, 0).unwrap();
