@@ -21,8 +21,6 @@ pub(super) fn spelling(gate: Gate) -> Option<Spelling> {
     let defined = |signature, body, uses| Some(Spelling::Defined { signature, body, uses });
     match gate {
         Gate::U => return Some(Spelling::Known("U")),
-        // The paper's file ends with cu3; rzz came later.
-        Gate::Rzz => {}
         gate if matches!(gate.spec().library, Library::Qelib1 | Library::Both) => {
             return Some(Spelling::Known(gate.name()));
         }

@@ -126,10 +126,7 @@ impl Symbols {
         for gate in Gate::all().filter(|gate| gate.qubits() > 0) {
             let spec = gate.spec();
             for name in std::iter::once(&spec.name).chain(spec.aliases) {
-                // The paper's file ends with cu3; rzz came later.
-                let published = spec.name == *name
-                    && matches!(spec.library, Library::Qelib1 | Library::Both)
-                    && gate != Gate::Rzz;
+                let published = spec.name == *name && matches!(spec.library, Library::Qelib1 | Library::Both);
                 match self.get(name) {
                     Some(Symbol::Gate { yielding: false, .. }) => {}
                     Some(other) if published => {
