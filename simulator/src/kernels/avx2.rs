@@ -6,8 +6,8 @@ use std::arch::x86_64::{
     _mm256_set1_ps, _mm256_storeu_pd, _mm256_storeu_ps,
 };
 
-use super::portable::Plain;
 use super::simd::Simd;
+use crate::real::Real;
 
 macro_rules! paired {
     ($name:ident, $real:ty, $register:ty, $half:literal, $load:ident, $store:ident, $splat:ident, $mul:ident,
@@ -19,6 +19,8 @@ macro_rules! paired {
         // SAFETY (all blocks below): these kernels are chosen only where the processor has AVX2 and FMA; loads and
         // stores pass on their callers' promise of 64 bytes.
         impl Simd<$real> for $name {
+            const REGISTERS: bool = true;
+
             #[inline(always)]
             unsafe fn load(from: *const $real) -> Self {
                 // SAFETY: as above.
@@ -65,17 +67,20 @@ macro_rules! paired {
             }
 
             // AVX2 has no permutation across a pair of registers; through memory, as the portable one does it.
-            #[inline(always)]
+            #[inline(never)]
             fn permute(self, order: Self) -> Self {
-                let (mut lanes, mut places) = ([<$real>::default(); 2 * $half], [<$real>::default(); 2 * $half]);
-                // SAFETY: as above; both arrays have 64 bytes.
-                unsafe {
-                    self.store(lanes.as_mut_ptr());
-                    order.store(places.as_mut_ptr());
-                    let moved = Plain::load(lanes.as_ptr()).permute(Plain::load(places.as_ptr()));
-                    moved.store(lanes.as_mut_ptr());
-                    Self::load(lanes.as_ptr())
+                let mut lanes = [<$real>::default(); 2 * $half];
+                let mut moved = lanes;
+                // SAFETY: as above; the array has 64 bytes.
+                unsafe { self.store(lanes.as_mut_ptr()) };
+                let mut places = lanes;
+                // SAFETY: as above.
+                unsafe { order.store(places.as_mut_ptr()) };
+                for (to, place) in moved.iter_mut().zip(places) {
+                    *to = lanes.get(place.to_index()).copied().unwrap_or_default();
                 }
+                // SAFETY: as above.
+                unsafe { Self::load(moved.as_ptr()) }
             }
         }
     };

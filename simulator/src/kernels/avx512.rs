@@ -19,6 +19,8 @@ macro_rules! wide {
         // SAFETY (all blocks below): these kernels are chosen only where the processor has AVX-512F; loads and
         // stores pass on their callers' promise of 64 bytes.
         impl Simd<$real> for $name {
+            const REGISTERS: bool = true;
+
             #[inline(always)]
             unsafe fn load(from: *const $real) -> Self {
                 // SAFETY: as above.

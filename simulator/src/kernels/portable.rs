@@ -19,6 +19,8 @@ impl<T: Real> Plain<T> {
 }
 
 impl<T: Real> Simd<T> for Plain<T> {
+    const REGISTERS: bool = false;
+
     #[inline(always)]
     unsafe fn load(from: *const T) -> Self {
         // SAFETY: the caller vouches for 64 bytes, which is the size of `Lanes`.

@@ -7,6 +7,9 @@ use crate::real::Real;
 /// The arithmetic methods are safe to name and unsafe to reach: an implementation may need instructions that the
 /// machine lacks, so its kernels are handed out by [`super::kernels`] only after asking the processor.
 pub(super) trait Simd<T: Real>: Copy {
+    /// Whether this is registers rather than an array.
+    const REGISTERS: bool;
+
     /// Reads one vector.
     ///
     /// # Safety

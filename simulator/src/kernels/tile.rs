@@ -6,42 +6,53 @@ use super::ops::{Kind, Line, Sweep};
 use super::simd::Simd;
 use crate::real::Real;
 
-/// Does `$body` for each of the named groups or pairs; their numbers are constants, so the tile stays in registers.
+/// Does `$body` for each of the numbers. Vectors that are registers get literal numbers, so that the tile stays in
+/// them; others a loop, since the compiler would take minutes to unroll arrays.
 macro_rules! each {
-    ($number:ident in [$($value:literal)*] $body:block) => {{
-        $({ const $number: usize = $value; $body })*
+    ($vector:ident, $number:ident in [$($value:literal)*] $body:block) => {{
+        if $vector::REGISTERS {
+            $({ let $number: usize = $value; $body })*
+        } else {
+            for $number in [$($value),*] $body
+        }
     }};
 }
 
-/// The low group of pair `pair` of tile bit `bit`; the high one has the bit set.
-const fn low(bit: usize, pair: usize) -> usize {
-    (pair >> bit << (bit + 1)) | (pair & ((1 << bit) - 1))
-}
-
-/// Does `$body` for the four pairs of the tile bit that is chosen by number.
+/// Does `$body` for the four pairs (lower group, higher group, number) of the tile bit that is chosen by number.
 macro_rules! pairs {
-    ($bit:expr, $zero:ident, $one:ident, $pair:ident, $body:block) => {
+    ($vector:ident, $bit:expr, $zero:ident, $one:ident, $pair:ident, $body:block) => {
         match $bit {
-            0 => pairs!(@ 0, $zero, $one, $pair, $body),
-            1 => pairs!(@ 1, $zero, $one, $pair, $body),
-            _ => pairs!(@ 2, $zero, $one, $pair, $body),
+            0 => pairs!(@ $vector, $zero, $one, $pair, $body, (0 1 0) (2 3 1) (4 5 2) (6 7 3)),
+            1 => pairs!(@ $vector, $zero, $one, $pair, $body, (0 2 0) (1 3 1) (4 6 2) (5 7 3)),
+            _ => pairs!(@ $vector, $zero, $one, $pair, $body, (0 4 0) (1 5 1) (2 6 2) (3 7 3)),
         }
     };
-    (@ $bit:literal, $zero:ident, $one:ident, $pair:ident, $body:block) => {
-        each!($pair in [0 1 2 3] {{
-            const $zero: usize = low($bit, $pair);
-            const $one: usize = $zero | 1 << $bit;
-            $body
-        }})
-    };
+    (@ $vector:ident, $zero:ident, $one:ident, $pair:ident, $body:block,
+     $(($low:literal $high:literal $number:literal))*) => {{
+        if $vector::REGISTERS {
+            $({ let ($zero, $one, $pair): (usize, usize, usize) = ($low, $high, $number); let _ = $pair; $body })*
+        } else {
+            for ($zero, $one, $pair) in [$(($low, $high, $number)),*] {
+                let _: usize = $pair;
+                $body
+            }
+        }
+    }};
 }
 
 /// Complex constants and how to read them.
-#[derive(Clone, Copy)]
 struct Constants<T: Real, V> {
     lines: *const Line<T>,
     vector: PhantomData<V>,
 }
+
+impl<T: Real, V> Clone for Constants<T, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Real, V> Copy for Constants<T, V> {}
 
 impl<T: Real, V: Simd<T>> Constants<T, V> {
     #[inline(always)]
@@ -95,11 +106,11 @@ pub(super) unsafe fn sweep<T: Real, V: Simd<T>>(
         let start = unsafe { block.add(base * group) };
         let mut re = [V::splat(T::default()); 8];
         let mut im = re;
-        each!(G in [0 1 2 3 4 5 6 7] {
+        each!(V, g in [0 1 2 3 4 5 6 7] {
             // SAFETY: as above.
             unsafe {
-                re[G] = V::load(start.add(offsets[G]));
-                im[G] = V::load(start.add(offsets[G] + T::LANES));
+                re[g] = V::load(start.add(offsets[g]));
+                im[g] = V::load(start.add(offsets[g] + T::LANES));
             }
         });
         for op in &sweep.ops {
@@ -109,11 +120,11 @@ pub(super) unsafe fn sweep<T: Real, V: Simd<T>>(
             // SAFETY: the caller vouches for the lines.
             unsafe { apply(op.kind, constants, &mut re, &mut im) };
         }
-        each!(G in [0 1 2 3 4 5 6 7] {
+        each!(V, g in [0 1 2 3 4 5 6 7] {
             // SAFETY: as above.
             unsafe {
-                re[G].store(start.add(offsets[G]));
-                im[G].store(start.add(offsets[G] + T::LANES));
+                re[g].store(start.add(offsets[g]));
+                im[g].store(start.add(offsets[g] + T::LANES));
             }
         });
     }
@@ -136,127 +147,115 @@ unsafe fn apply<T: Real, V: Simd<T>>(
     match kind {
         Kind::Turn { bit, t } => {
             let t = V::splat(t);
-            pairs!(bit, A, B, _K, {
-                (re[A], re[B]) = (t.neg_mul_add(re[B], re[A]), t.mul_add(re[A], re[B]));
-                (im[A], im[B]) = (t.neg_mul_add(im[B], im[A]), t.mul_add(im[A], im[B]));
+            pairs!(V, bit, a, b, k, {
+                (re[a], re[b]) = (t.neg_mul_add(re[b], re[a]), t.mul_add(re[a], re[b]));
+                (im[a], im[b]) = (t.neg_mul_add(im[b], im[a]), t.mul_add(im[a], im[b]));
             });
         }
         Kind::SteepTurn { bit, t } => {
             let t = V::splat(t);
-            pairs!(bit, A, B, _K, {
-                (re[A], re[B]) = (t.mul_sub(re[A], re[B]), t.mul_add(re[B], re[A]));
-                (im[A], im[B]) = (t.mul_sub(im[A], im[B]), t.mul_add(im[B], im[A]));
+            pairs!(V, bit, a, b, k, {
+                (re[a], re[b]) = (t.mul_sub(re[a], re[b]), t.mul_add(re[b], re[a]));
+                (im[a], im[b]) = (t.mul_sub(im[a], im[b]), t.mul_add(im[b], im[a]));
             });
         }
         Kind::Mirror { bit, t } => {
             let t = V::splat(t);
-            pairs!(bit, A, B, _K, {
-                (re[A], re[B]) = (t.mul_add(re[B], re[A]), t.mul_sub(re[A], re[B]));
-                (im[A], im[B]) = (t.mul_add(im[B], im[A]), t.mul_sub(im[A], im[B]));
+            pairs!(V, bit, a, b, k, {
+                (re[a], re[b]) = (t.mul_add(re[b], re[a]), t.mul_sub(re[a], re[b]));
+                (im[a], im[b]) = (t.mul_add(im[b], im[a]), t.mul_sub(im[a], im[b]));
             });
         }
         Kind::SteepMirror { bit, t } => {
             let t = V::splat(t);
-            pairs!(bit, A, B, _K, {
-                (re[A], re[B]) = (t.mul_add(re[A], re[B]), t.neg_mul_add(re[B], re[A]));
-                (im[A], im[B]) = (t.mul_add(im[A], im[B]), t.neg_mul_add(im[B], im[A]));
+            pairs!(V, bit, a, b, k, {
+                (re[a], re[b]) = (t.mul_add(re[a], re[b]), t.neg_mul_add(re[b], re[a]));
+                (im[a], im[b]) = (t.mul_add(im[a], im[b]), t.neg_mul_add(im[b], im[a]));
             });
         }
         Kind::Mix { bit, pairs, at } => {
-            pairs!(bit, A, B, K, {
-                if pairs >> K & 1 == 1 {
+            pairs!(V, bit, a, b, k, {
+                if pairs >> k & 1 == 1 {
                     let (m00, m01, m10, m11) = (line(at, 0), line(at, 1), line(at, 2), line(at, 3));
-                    (re[A], re[B]) =
-                        (m01.mul_add(re[B], m00.mul(re[A])), m11.mul_add(re[B], m10.mul(re[A])));
-                    (im[A], im[B]) =
-                        (m01.mul_add(im[B], m00.mul(im[A])), m11.mul_add(im[B], m10.mul(im[A])));
+                    (re[a], re[b]) =
+                        (m01.mul_add(re[b], m00.mul(re[a])), m11.mul_add(re[b], m10.mul(re[a])));
+                    (im[a], im[b]) =
+                        (m01.mul_add(im[b], m00.mul(im[a])), m11.mul_add(im[b], m10.mul(im[a])));
                 }
             });
         }
         Kind::Flip { bit, pairs } => {
-            pairs!(bit, A, B, K, {
-                if pairs >> K & 1 == 1 {
-                    (re[A], re[B]) = (re[B], re[A]);
-                    (im[A], im[B]) = (im[B], im[A]);
+            pairs!(V, bit, a, b, k, {
+                if pairs >> k & 1 == 1 {
+                    (re[a], re[b]) = (re[b], re[a]);
+                    (im[a], im[b]) = (im[b], im[a]);
                 }
             });
         }
         Kind::LaneTurn { at } => {
             let (order, factor) = (line(at, 0), line(at, 1));
-            each!(G in [0 1 2 3 4 5 6 7] {
-                re[G] = factor.mul_add(re[G].permute(order), re[G]);
-                im[G] = factor.mul_add(im[G].permute(order), im[G]);
+            each!(V, g in [0 1 2 3 4 5 6 7] {
+                re[g] = factor.mul_add(re[g].permute(order), re[g]);
+                im[g] = factor.mul_add(im[g].permute(order), im[g]);
             });
         }
         Kind::LaneMix { groups, at } => {
             let (order, moved, stayed) = (line(at, 0), line(at, 1), line(at, 2));
-            each!(G in [0 1 2 3 4 5 6 7] {
-                if groups >> G & 1 == 1 {
-                    re[G] = moved.mul_add(re[G].permute(order), stayed.mul(re[G]));
-                    im[G] = moved.mul_add(im[G].permute(order), stayed.mul(im[G]));
+            each!(V, g in [0 1 2 3 4 5 6 7] {
+                if groups >> g & 1 == 1 {
+                    re[g] = moved.mul_add(re[g].permute(order), stayed.mul(re[g]));
+                    im[g] = moved.mul_add(im[g].permute(order), stayed.mul(im[g]));
                 }
             });
         }
         Kind::LaneFlip { groups, at } => {
             let order = line(at, 0);
-            each!(G in [0 1 2 3 4 5 6 7] {
-                if groups >> G & 1 == 1 {
-                    re[G] = re[G].permute(order);
-                    im[G] = im[G].permute(order);
+            each!(V, g in [0 1 2 3 4 5 6 7] {
+                if groups >> g & 1 == 1 {
+                    re[g] = re[g].permute(order);
+                    im[g] = im[g].permute(order);
                 }
             });
         }
         Kind::Phase { groups, at } => {
             let factor = complex(at, 0);
-            each!(G in [0 1 2 3 4 5 6 7] {
-                if groups >> G & 1 == 1 {
-                    (re[G], im[G]) = multiply(factor, (re[G], im[G]));
+            each!(V, g in [0 1 2 3 4 5 6 7] {
+                if groups >> g & 1 == 1 {
+                    (re[g], im[g]) = multiply(factor, (re[g], im[g]));
                 }
             });
         }
         Kind::Phases { at } => {
-            each!(G in [0 1 2 3 4 5 6 7] {
-                (re[G], im[G]) = multiply(complex(at, 2 * G), (re[G], im[G]));
+            each!(V, g in [0 1 2 3 4 5 6 7] {
+                (re[g], im[g]) = multiply(complex(at, 2 * g), (re[g], im[g]));
             });
         }
         Kind::Dense { pair, at } => {
-            macro_rules! four {
-                ($a:literal $b:literal $c:literal $d:literal) => {{
-                    let old =
-                        [(re[$a], im[$a]), (re[$b], im[$b]), (re[$c], im[$c]), (re[$d], im[$d])];
-                    macro_rules! row {
-                        ($row:literal, $to:literal) => {{
-                            let sum = multiply(complex(at, 8 * $row), old[0]);
-                            let sum = multiply_add(sum, complex(at, 8 * $row + 2), old[1]);
-                            let sum = multiply_add(sum, complex(at, 8 * $row + 4), old[2]);
-                            (re[$to], im[$to]) = multiply_add(sum, complex(at, 8 * $row + 6), old[3]);
-                        }};
+            // The two sets of four groups that the matrix acts on.
+            macro_rules! sets {
+                ($(($a:literal $b:literal $c:literal $d:literal))*) => {{
+                    if V::REGISTERS {
+                        $(dense(at, constants, (re, im), [$a, $b, $c, $d]);)*
+                    } else {
+                        for set in [$([$a, $b, $c, $d]),*] {
+                            dense(at, constants, (re, im), set);
+                        }
                     }
-                    row!(0, $a);
-                    row!(1, $b);
-                    row!(2, $c);
-                    row!(3, $d);
                 }};
             }
-            match pair {
-                0 => {
-                    four!(0 1 2 3);
-                    four!(4 5 6 7);
-                }
-                1 => {
-                    four!(0 1 4 5);
-                    four!(2 3 6 7);
-                }
-                _ => {
-                    four!(0 2 4 6);
-                    four!(1 3 5 7);
+            // SAFETY: the caller vouches for the lines.
+            unsafe {
+                match pair {
+                    0 => sets!((0 1 2 3) (4 5 6 7)),
+                    1 => sets!((0 1 4 5) (2 3 6 7)),
+                    _ => sets!((0 2 4 6) (1 3 5 7)),
                 }
             }
         }
         Kind::DenseLane { bit, at } => {
             let order = line(at, 0);
-            pairs!(bit, A, B, _K, {
-                let old = [(re[A], im[A]), (re[B], im[B])];
+            pairs!(V, bit, a, b, k, {
+                let old = [(re[a], im[a]), (re[b], im[b])];
                 let moved = old.map(|(re, im)| (re.permute(order), im.permute(order)));
                 let row = |row: usize| {
                     let sum = multiply(complex(at, 1 + 8 * row), old[0]);
@@ -264,21 +263,51 @@ unsafe fn apply<T: Real, V: Simd<T>>(
                     let sum = multiply_add(sum, complex(at, 5 + 8 * row), old[1]);
                     multiply_add(sum, complex(at, 7 + 8 * row), moved[1])
                 };
-                ((re[A], im[A]), (re[B], im[B])) = (row(0), row(1));
+                ((re[a], im[a]), (re[b], im[b])) = (row(0), row(1));
             });
         }
         Kind::DenseLanes { at } => {
             let orders = [line(at, 0), line(at, 1), line(at, 2)];
-            each!(G in [0 1 2 3 4 5 6 7] {
-                let old = (re[G], im[G]);
+            each!(V, g in [0 1 2 3 4 5 6 7] {
+                let old = (re[g], im[g]);
                 let sum = multiply(complex(at, 3), old);
                 let sum =
                     multiply_add(sum, complex(at, 5), (old.0.permute(orders[0]), old.1.permute(orders[0])));
                 let sum =
                     multiply_add(sum, complex(at, 7), (old.0.permute(orders[1]), old.1.permute(orders[1])));
-                (re[G], im[G]) =
+                (re[g], im[g]) =
                     multiply_add(sum, complex(at, 9), (old.0.permute(orders[2]), old.1.permute(orders[2])));
             });
         }
     }
+}
+
+/// Does a matrix on two qubits to four groups.
+///
+/// # Safety
+/// 32 lines from `at` on must exist.
+#[inline(always)]
+unsafe fn dense<T: Real, V: Simd<T>>(
+    at: u32,
+    constants: Constants<T, V>,
+    (re, im): (&mut [V; 8], &mut [V; 8]),
+    set: [usize; 4],
+) {
+    let [a, b, c, d] = set;
+    let old = [(re[a], im[a]), (re[b], im[b]), (re[c], im[c]), (re[d], im[d])];
+    let row = |row: usize| {
+        // SAFETY: the caller vouches for the lines.
+        let element = |column: usize| unsafe {
+            let at = at as usize + 8 * row + 2 * column;
+            (constants.line(at), constants.line(at + 1))
+        };
+        let sum = multiply(element(0), old[0]);
+        let sum = multiply_add(sum, element(1), old[1]);
+        let sum = multiply_add(sum, element(2), old[2]);
+        multiply_add(sum, element(3), old[3])
+    };
+    (re[a], im[a]) = row(0);
+    (re[b], im[b]) = row(1);
+    (re[c], im[c]) = row(2);
+    (re[d], im[d]) = row(3);
 }
