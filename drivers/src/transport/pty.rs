@@ -159,10 +159,19 @@ impl<E: Emulator> Server<E> {
         self.wait()?;
         let now = self.started.elapsed();
         self.look_at_line(now)?;
-        self.hear(now)?;
+        let heard = self.hear(now)?;
         let room = CHUNK.saturating_sub(self.pending.len());
         self.emulator.transmit(&mut self.pending, room, now);
-        self.send()
+        // A host that opened the port after it was looked at, and spoke at once, is answered.
+        let open = self.watch.is_open() || heard && self.is_open_now()?;
+        self.send(open)
+    }
+
+    /// Whether somebody has the port open, as the terminal says.
+    fn is_open_now(&self) -> rustix::io::Result<bool> {
+        let mut master = [PollFd::new(&self.master, PollFlags::IN)];
+        wait_for(&mut master, Duration::ZERO)?;
+        Ok(!master.iter().any(|fd| fd.revents().contains(PollFlags::HUP)))
     }
 
     /// Waits for the host, a tick at most.
@@ -193,9 +202,7 @@ impl<E: Emulator> Server<E> {
     }
 
     fn look_at_line(&mut self, now: Duration) -> rustix::io::Result<()> {
-        let mut master = [PollFd::new(&self.master, PollFlags::IN)];
-        wait_for(&mut master, Duration::ZERO)?;
-        let open = !master.iter().any(|fd| fd.revents().contains(PollFlags::HUP));
+        let open = self.is_open_now()?;
         let changes = self.watch.changes(open);
         let baud = rustix::termios::tcgetattr(&self.master)?.output_speed();
         let before = self.line.map_or(baud, |line| line.baud);
@@ -229,23 +236,23 @@ impl<E: Emulator> Server<E> {
         })
     }
 
-    /// Passes on what the host wrote.
-    fn hear(&mut self, now: Duration) -> rustix::io::Result<()> {
+    /// Passes on what the host wrote; returns whether it did.
+    fn hear(&mut self, now: Duration) -> rustix::io::Result<bool> {
         let mut bytes = [0; CHUNK];
         match rustix::io::read(&self.master, &mut bytes) {
-            Ok(0) => Ok(()),
+            Ok(0) => Ok(false),
             Ok(count) => {
                 self.emulator.receive(bytes.get(..count).unwrap_or_default(), now);
-                Ok(())
+                Ok(true)
             }
             // EIO: nobody has it open, which is the host's right.
-            Err(Errno::AGAIN | Errno::INTR | Errno::IO) => Ok(()),
+            Err(Errno::AGAIN | Errno::INTR | Errno::IO) => Ok(false),
             Err(cause) => Err(cause),
         }
     }
 
-    fn send(&mut self) -> rustix::io::Result<()> {
-        if !self.watch.is_open() {
+    fn send(&mut self, open: bool) -> rustix::io::Result<()> {
+        if !open {
             self.pending.clear();
         }
         self.full = false;
