@@ -224,7 +224,15 @@ pub(super) fn meet<T: Transport>(
     options.check()?;
     let mut wire = Wire::new(commands, data, options.limits)?;
     let first = wire.limits.first;
-    match wire.ask_within(&Command::GetInfo, first)? {
+    let reply = match wire.ask_within(&Command::GetInfo, first) {
+        // Its answer to STOP may have come late and been taken for this one.
+        Err(error) if error.kind() == ErrorKind::Protocol => {
+            wire.calm()?;
+            wire.ask_within(&Command::GetInfo, first)?
+        }
+        reply => reply?,
+    };
+    match reply {
         Reply::Info(info) => Ok((wire, info)),
         other => Err(unexpected(&Command::GetInfo, &other)),
     }

@@ -15,6 +15,9 @@ const MOST_AFTER_STOP: usize = 80 * 1024;
 /// A status with more ready bytes than this is none; the largest known store has 35 200.
 const MOST_READY: u32 = 1 << 20;
 
+/// How often, while no datagram comes, it is looked whether the device is still connected.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// How long to wait for what.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -24,7 +27,7 @@ pub struct Limits {
     pub first: Duration,
     /// Between two arrivals of a reply's payload or of random bytes.
     pub arrival: Duration,
-    /// Silence after which a stream counts as ended.
+    /// Silence after which a device that was found streaming counts as stopped.
     pub silence: Duration,
     /// Silence after which the reply to `STOP` counts as the last word, when it looks like that.
     pub settle: Duration,
@@ -33,13 +36,13 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 3 s for a reply, as the crate `qcicada` has it; 0.5 s for the first word and 0.3 s of silence, as both known
-    /// hosts do at start-up; 1 s between arrivals; 50 ms to settle, three times an FTDI chip's latency timer; 5 s
-    /// to become ready.
+    /// 3 s for a reply and 0.3 s of silence, as the crate `qcicada` has them; 1 s for the first word, twice what that
+    /// crate waits; 1 s between arrivals, twice the vendor's time-out; 50 ms to settle, three times an FTDI chip's
+    /// latency timer; 5 s to become ready.
     fn default() -> Self {
         Self {
             reply: Duration::from_secs(3),
-            first: Duration::from_millis(500),
+            first: Duration::from_secs(1),
             arrival: Duration::from_secs(1),
             silence: Duration::from_millis(300),
             settle: Duration::from_millis(50),
@@ -174,24 +177,36 @@ impl<T: Transport> Wire<T> {
 
     /// Fills `out` with random bytes that were asked for.
     pub(super) fn random(&mut self, out: &mut [u8]) -> Result<()> {
-        let limit = self.limits.arrival;
-        let read = match &mut self.data {
-            // Datagrams end without a word; the connection beside them tells whether the device is gone.
-            Some(data) => data.read_exact(out, limit).map_err(|late| {
-                match self.commands.read(&mut [0], Duration::ZERO) {
-                    Err(gone) if gone.kind() == ErrorKind::Disconnected => gone,
-                    _ => late,
+        let (whole, mut got) = (out.len(), 0);
+        while let Some(rest) = out.get_mut(got..).filter(|rest| !rest.is_empty()) {
+            match self.read_random(rest) {
+                Ok(count) => got += count,
+                Err(error) => {
+                    return Err(error.context(format!("the device sent {got} of {whole} random bytes")));
                 }
-            }),
-            None => self.commands.read_exact(out, limit),
-        };
-        read.map_err(|error| {
-            let context = match error.message() {
-                some if some.contains("bytes arrived") => "the device sent too little".to_owned(),
-                _ => format!("the device sent none of {} random bytes", out.len()),
+            }
+        }
+        Ok(())
+    }
+
+    fn read_random(&mut self, out: &mut [u8]) -> Result<usize> {
+        let limit = self.limits.arrival;
+        let Some(data) = &mut self.data else { return self.commands.read(out, limit) };
+        let mut waited = Duration::ZERO;
+        loop {
+            let part = LOOK.min(limit.saturating_sub(waited));
+            let late = match data.read(out, part) {
+                Err(error) if error.kind() == ErrorKind::TimedOut => error,
+                other => return other,
             };
-            error.context(context)
-        })
+            waited += part;
+            // Datagrams end without a word; the connection beside them tells whether the device is gone.
+            match self.commands.read(&mut [0], Duration::ZERO) {
+                Err(gone) if gone.kind() == ErrorKind::Disconnected => return Err(gone),
+                _ if waited >= limit => return Err(late),
+                _ => {}
+            }
+        }
     }
 
     /// Fills `out` with what belongs to a reply: the bytes of a signed read.
@@ -217,7 +232,7 @@ impl<T: Transport> Wire<T> {
             let limit = match heard {
                 [] => self.limits.first,
                 bytes if ending(bytes).is_some() => self.limits.settle,
-                _ => self.limits.silence,
+                _ => self.limits.arrival,
             };
             if heard.len() > MOST_AFTER_STOP {
                 return Err(Error::new(

@@ -38,8 +38,8 @@ fn each_fault_has_its_kind_and_its_words() {
         ("nack", stream, ErrorKind::Refused, "refused START (NACK)"),
         ("nack", signed, ErrorKind::Refused, "refused SIGNED_READ (NACK)"),
         ("nack:20000", plain, ErrorKind::Refused, "refused START (NACK)"),
-        ("short-read", plain, ErrorKind::TimedOut, "2250 of 3000 bytes arrived"),
-        ("short-read", stream, ErrorKind::TimedOut, "of 4096 bytes arrived"),
+        ("short-read", plain, ErrorKind::TimedOut, "2250 of 3000 random bytes"),
+        ("short-read", stream, ErrorKind::TimedOut, "of 4096 random bytes"),
         ("short-read", signed, ErrorKind::TimedOut, "2250 of 3000 bytes arrived"),
         ("bad-signature", signed, ErrorKind::Protocol, "signature does not verify"),
         ("bad-signature:20000", signed, ErrorKind::Protocol, "signature does not verify"),
@@ -54,7 +54,7 @@ fn each_fault_has_its_kind_and_its_words() {
         ("stuck", plain, ErrorKind::Unhealthy, "stuck: 32 bytes in a row are 55"),
         ("stuck:4000", stream, ErrorKind::Unhealthy, "stuck"),
         ("stuck:4000", signed, ErrorKind::Unhealthy, "stuck"),
-        ("gone", plain, ErrorKind::Disconnected, "1500 of 3000 bytes arrived"),
+        ("gone", plain, ErrorKind::Disconnected, "1500 of 3000 random bytes"),
         ("gone:7000", stream, ErrorKind::Disconnected, "gone away"),
         ("gone:7000", signed, ErrorKind::Disconnected, "gone away"),
         ("silent", plain, ErrorKind::TimedOut, "no answer to GET_INFO"),
@@ -78,6 +78,18 @@ fn a_device_found_streaming_is_brought_to_rest() {
         let mut out = [0; 1000];
         assert!(device.read(&mut out).unwrap() > 0);
     }
+}
+
+#[test]
+fn a_late_answer_to_stop_is_not_taken_for_another() {
+    use crate::transport::fault::{Fault, FaultyTransport};
+    let device = QCicadaEmulator::new(Settings::default()).unwrap();
+    // The first wait is in vain; the acknowledgement is still there when GET_INFO is answered.
+    let script =
+        vec![Fault::Late { at: 0, times: 1 }, Fault::Insert { at: 6, bytes: vec![0x11, 1, 0, 0, 0, 0] }];
+    let wire = FaultyTransport::new(MemoryTransport::new(device), script, 0);
+    let mut device = QCicada::over(wire, None, &Place::simulated(), Options::default()).unwrap();
+    assert_eq!(device.health().unwrap(), Health::Good);
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn fast(fault: Option<&str>) -> QCicadaEmulator {
 }
 
 fn driver(options: Options) -> QCicadaDriver {
-    QCicadaDriver::new().with_options(Options { limits: quick(), ..options })
+    QCicadaDriver::new().with_options(Options { limits: limits(false), ..options })
 }
 
 fn read(device: &mut dyn qhal::EntropySource, count: usize) -> qhal::Result<Vec<u8>> {
@@ -86,7 +86,9 @@ fn faults_cross_a_real_wire() {
         let serial = PtyServer::serve(fast(Some(fault))).unwrap();
         let network = NetworkServer::serve(fast(Some(fault)), 0, None).unwrap();
         for address in [serial.address(), network.address()] {
-            let driver = driver(Options { signed_by, ..Options::default() });
+            let limits = limits(kind == ErrorKind::TimedOut);
+            let driver =
+                QCicadaDriver::new().with_options(Options { signed_by, limits, ..Options::default() });
             let outcome = driver
                 .identify(&address)
                 .and_then(|descriptor| driver.open_device(&descriptor))
