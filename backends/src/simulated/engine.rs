@@ -29,6 +29,11 @@ impl Engine {
 impl ProcessorSettings {
     /// The same as options of the engine.
     pub(super) fn options(&self) -> Options {
-        Options { threads: self.threads, precision: self.precision, memory_limit: self.memory_limit }
+        Options {
+            threads: self.threads,
+            precision: self.precision,
+            memory_limit: self.memory_limit,
+            ..Options::default()
+        }
     }
 }

@@ -126,6 +126,7 @@ fn which_model(wire: &mut dyn Transport) -> Result<Model> {
     source::knock_without_settling(wire, Mode::SupplyVoltage)?;
     let supply = source::read_supply(wire, model::SETTLE + Duration::from_millis(500));
     source::knock_without_settling(wire, Mode::Normal)?;
+    wire.pause(model::LAST_RATE_HOLD);
     match supply {
         // The pros run on different supplies: V1 on 9 V, V2 on 16 V; 12 V lies between their limits.
         Ok(millivolts) if millivolts < 12_000 => Ok(Model::ProV1),

@@ -202,6 +202,10 @@ impl FromStr for Mode {
 pub const KNOCK: [(u32, Duration); 3] =
     [(110, Duration::from_millis(550)), (300, Duration::from_millis(100)), (110, Duration::from_millis(100))];
 
+/// How long the last rate of a knock is held before the port is closed: a rate that is gone at once goes unheard, and
+/// half a knock would be taken for the beginning of the next.
+pub const LAST_RATE_HOLD: Duration = Duration::from_millis(50);
+
 /// How long the device takes until what it sends belongs to the new mode.
 pub const SETTLE: Duration = Duration::from_secs(1);
 

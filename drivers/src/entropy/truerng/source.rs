@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use qhal::device::Property;
 use qhal::{Access, Descriptor, Device, EntropySource, Error, ErrorKind, Health, MinEntropy, Result, Stage};
 
-use super::model::{KNOCK, Mode, Model, READING_BAUD, SETTLE};
+use super::model::{KNOCK, LAST_RATE_HOLD, Mode, Model, READING_BAUD, SETTLE};
 use super::protocol::{Lines, RawDecoder, parse_supply};
 use crate::transport::{Deadline, LineSettings, Transport};
 
@@ -122,6 +122,7 @@ impl TrueRngSource {
         self.open = false;
         if self.mode != Mode::Normal {
             knock_without_settling(self.wire.as_mut(), Mode::Normal)?;
+            self.wire.pause(LAST_RATE_HOLD);
         }
         self.wire.configure(LineSettings { baud: READING_BAUD, dtr: false })
     }
