@@ -12,8 +12,11 @@
 //! What callers use: [`Tap`] for tested raw samples, [`Conditioned`] where every byte is to be backed by fresh
 //! entropy, [`DrbgRandom`] for everything else. The last two are [`SecureRandom`](qhal::SecureRandom)s.
 //!
-//! There is no clock, no thread and no I/O here; samples are read when bytes are asked for.
+//! Beside that way, [`assess`] says how much min-entropy raw samples hold, by NIST SP 800-90B.
+//!
+//! There is no clock and no I/O here, and no thread but those of [`assess`]; samples are read when bytes are asked for.
 
+pub mod assess;
 pub mod conditioner;
 pub mod config;
 pub mod drbg;
