@@ -8,6 +8,7 @@ mod kernels;
 mod lower;
 mod memory;
 mod options;
+mod pauli;
 mod plan;
 mod program;
 mod random;
@@ -21,6 +22,7 @@ mod tally;
 mod workers;
 
 pub use options::{Options, Precision};
+pub use pauli::PauliString;
 pub use plan::Plan;
 pub use simulator::{MAX_BRANCHES, Simulator};
 pub use state::StateVector;

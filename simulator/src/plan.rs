@@ -145,6 +145,28 @@ impl Plan {
         &self.final_measurements
     }
 
+    /// The plan in words: a line for each pass over the state, measurement and reset.
+    pub fn explain(&self) -> String {
+        let mut text = String::new();
+        for step in &self.steps {
+            if step.condition.is_some() {
+                text.push_str("if a condition holds: ");
+            }
+            match &step.action {
+                Action::Evolve(Unitaries::Ops(ops)) => {
+                    text.push_str(&format!("{} unitaries one by one\n", ops.len()));
+                }
+                Action::Evolve(Unitaries::F32(program)) => text.push_str(&program.explain()),
+                Action::Evolve(Unitaries::F64(program)) => text.push_str(&program.explain()),
+                Action::Measure { qubit, bit } => {
+                    text.push_str(&format!("measure qubit {qubit} into bit {bit}\n"));
+                }
+                Action::Reset { qubit } => text.push_str(&format!("reset qubit {qubit}\n")),
+            }
+        }
+        text
+    }
+
     /// Zeros for the classical memory.
     pub(crate) fn memory(&self) -> BitString {
         BitString::zeros(self.bits)

@@ -115,8 +115,27 @@ impl<T: Real> Register<T> {
     pub(crate) fn block_sums(&self) -> Vec<f64> {
         let bits = self.block_bits();
         self.workers.map(1 << (self.width() - bits), |block| {
-            self.probabilities_at(block << bits, 1 << bits).map(|(_, probability)| probability).sum()
+            self.probability_of_run(block << bits, 1 << bits)
         })
+    }
+
+    /// Whether every basis state lies at the address of its own index.
+    pub(crate) fn is_in_order(&self) -> bool {
+        self.flips == 0 && self.positions.iter().enumerate().all(|(qubit, &at)| qubit == usize::from(at))
+    }
+
+    /// The probability of `count` amplitudes from a group boundary on, each lane summed up on its own.
+    pub(crate) fn probability_of_run(&self, start: usize, count: usize) -> f64 {
+        let mut sums = [0.0; 16];
+        let cells = self.cells.get(2 * start..2 * (start + count)).unwrap_or_default();
+        for group in cells.chunks_exact(2 * T::LANES) {
+            let (real, imaginary) = group.split_at(T::LANES);
+            for ((sum, re), im) in sums.iter_mut().zip(real).zip(imaginary) {
+                let (re, im) = (re.to_f64(), im.to_f64());
+                *sum += re * re + im * im;
+            }
+        }
+        sums.iter().sum()
     }
 
     /// The total probability: 1 up to rounding.

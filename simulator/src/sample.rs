@@ -32,9 +32,13 @@ pub(crate) fn sample<T: Real>(register: &Register<T>, shots: u64, seed: u64) -> 
     });
     let mut counts = Vec::new();
     for block in drawn {
-        counts.extend(block?.into_iter().map(|(address, count)| (register.index(address), count)));
+        counts.extend(block?.into_iter().map(|(address, count)| (address as u64, count)));
     }
-    counts.sort_unstable();
+    // Blocks are ascending already where qubits lie in order.
+    if !register.is_in_order() {
+        counts.iter_mut().for_each(|(state, _)| *state = register.index(*state as usize));
+        counts.sort_unstable();
+    }
     Ok(counts)
 }
 
@@ -83,32 +87,64 @@ fn draw<T: Real>(
         let weights: Vec<f64> = probabilities().map(|(_, probability)| probability).collect();
         return Ok(deal(generator, shots, &weights)?.map(|(place, part)| (start + place, part)).collect());
     }
-    let total: f64 = probabilities().map(|(_, probability)| probability).sum();
+    // Sums of 64 amplitudes first, so that only the runs that are hit are walked through.
+    const RUN: usize = 64;
+    let runs: Vec<f64> = (0..count.div_ceil(RUN))
+        .map(|run| register.probability_of_run(start + run * RUN, RUN.min(count)))
+        .collect();
+    let total: f64 = runs.iter().sum();
     let mut marks: Vec<f64> = (0..shots).map(|_| uniform(generator) * total).collect();
     marks.sort_unstable_by(f64::total_cmp);
     let mut marks = marks.into_iter().peekable();
-    let mut drawn = Vec::new();
-    let mut sum = 0.0;
+    let mut drawn: Vec<(usize, u64)> = Vec::new();
+    let mut before = 0.0;
     let mut last_possible = start;
-    for (address, probability) in probabilities() {
-        sum += probability;
-        let mut hits = 0;
-        while marks.next_if(|&mark| mark < sum).is_some() {
-            hits += 1;
+    for (run, &weight) in runs.iter().enumerate() {
+        let end = before + weight;
+        let first = start + run * RUN;
+        if marks.peek().is_some_and(|&mark| mark < end) {
+            let mut sum = before;
+            let mut possible = first;
+            for (address, probability) in register.probabilities_at(first, RUN.min(count)) {
+                sum += probability;
+                let mut hits = 0;
+                while marks.next_if(|&mark| mark < sum.min(end)).is_some() {
+                    hits += 1;
+                }
+                if hits > 0 {
+                    drawn.push((address, hits));
+                }
+                if probability > 0.0 {
+                    possible = address;
+                }
+            }
+            // What rounding left between the run's own end and the sum of its parts.
+            let mut rest = 0;
+            while marks.next_if(|&mark| mark < end).is_some() {
+                rest += 1;
+            }
+            add(&mut drawn, possible, rest);
         }
-        if hits > 0 {
-            drawn.push((address, hits));
+        if weight > 0.0 {
+            last_possible = first;
         }
-        if probability > 0.0 {
-            last_possible = address;
-        }
+        before = end;
     }
-    // A mark that rounding put on the very end.
+    // A mark that rounding put on the very end: to the last amplitude of the last run that has any.
     let beyond = marks.count() as u64;
-    match drawn.last_mut() {
-        Some((address, hits)) if *address == last_possible => *hits += beyond,
-        _ if beyond > 0 => drawn.push((last_possible, beyond)),
-        _ => {}
+    if beyond > 0 {
+        let run = register.probabilities_at(last_possible, RUN.min(count));
+        let last = run.filter(|(_, probability)| *probability > 0.0).map(|(address, _)| address).last();
+        add(&mut drawn, last.unwrap_or(last_possible), beyond);
     }
     Ok(drawn)
+}
+
+/// Counts more hits at an address that is the last one so far, or comes after it.
+fn add(drawn: &mut Vec<(usize, u64)>, address: usize, more: u64) {
+    match drawn.last_mut() {
+        _ if more == 0 => {}
+        Some((last, hits)) if *last == address => *hits += more,
+        _ => drawn.push((address, more)),
+    }
 }

@@ -8,6 +8,7 @@ use rand_core::Rng;
 
 use crate::branch::{Share, follow};
 use crate::options::{Options, Precision, check_size};
+use crate::pauli::PauliString;
 use crate::plan::{Action, Number, Plan, evolve};
 use crate::random::{binomial, stream};
 use crate::real::Real;
@@ -53,6 +54,30 @@ impl Simulator {
         check_size(qubits, self.options.precision, self.options.memory_limit)
     }
 
+    /// Plans a circuit and evolves it, for those who want nothing in between.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan) and [`evolve`](Self::evolve).
+    pub fn run(&self, circuit: &Circuit) -> Result<StateVector> {
+        self.evolve(&self.plan(circuit)?)
+    }
+
+    /// Plans a circuit, runs it `shots` times and counts the outcomes.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan) and [`counts`](Self::counts).
+    pub fn sample(&self, circuit: &Circuit, shots: u64, seed: u64) -> Result<Counts> {
+        self.counts(&self.plan(circuit)?, shots, seed)
+    }
+
+    /// The expectation value of a sum of Pauli strings after a circuit.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run) and [`StateVector::expectation`].
+    pub fn expectation(&self, circuit: &Circuit, sum: &[PauliString]) -> Result<f64> {
+        self.run(circuit)?.expectation(sum)
+    }
+
     /// Makes a circuit ready to run.
     ///
     /// # Errors
@@ -76,12 +101,12 @@ impl Simulator {
         }
         self.check(plan.qubits())?;
         Ok(match self.options.precision {
-            Precision::F32 => StateVector::from(self.run::<f32>(plan)?),
-            Precision::F64 => StateVector::from(self.run::<f64>(plan)?),
+            Precision::F32 => StateVector::from(self.evolve_as::<f32>(plan)?),
+            Precision::F64 => StateVector::from(self.evolve_as::<f64>(plan)?),
         })
     }
 
-    fn run<T: Number>(&self, plan: &Plan) -> Result<Register<T>> {
+    fn evolve_as<T: Number>(&self, plan: &Plan) -> Result<Register<T>> {
         let mut register = Register::new(plan.qubits(), self.workers.clone())?;
         for step in &plan.steps {
             if let Action::Evolve(ops) = &step.action {

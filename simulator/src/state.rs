@@ -5,6 +5,7 @@ use qhal::processor::Counts;
 use qhal::{Complex64, Error, ErrorKind, Result};
 
 use crate::Precision;
+use crate::pauli::{PauliString, expectation};
 use crate::plan::Plan;
 use crate::register::Register;
 use crate::sample::sample;
@@ -154,6 +155,15 @@ impl StateVector {
     /// The norm √Σ|a|²: 1 up to rounding.
     pub fn norm(&self) -> f64 {
         either!(self, register => register.total()).sqrt()
+    }
+
+    /// The expectation value `Σ c·⟨ψ|P|ψ⟩` of a sum of Pauli strings. Strings that flip the same qubits (all strings of
+    /// I and Z, for one) share one read of the state.
+    ///
+    /// # Errors
+    /// `InvalidInput` when a string names a qubit that does not exist, or a coefficient is not finite.
+    pub fn expectation(&self, sum: &[PauliString]) -> Result<f64> {
+        either!(self, register => expectation(register, sum))
     }
 
     /// Measures all qubits of `shots` copies: basis states and how often each was seen, ascending.

@@ -31,6 +31,13 @@ pub(crate) struct Layer<'a, T> {
     pub(crate) length: usize,
 }
 
+/// `value · factor`.
+#[inline(always)]
+fn times<T: Real, V: Simd<T>>(value: (V, V), factor: (V, V)) -> (V, V) {
+    let re = factor.1.neg_mul_add(value.1, factor.0.mul(value.0));
+    (re, factor.1.mul_add(value.0, factor.0.mul(value.1)))
+}
+
 /// `to = a · b · scalar`, element by element.
 #[inline(always)]
 unsafe fn multiply<T: Real, V: Simd<T>>(
@@ -39,20 +46,19 @@ unsafe fn multiply<T: Real, V: Simd<T>>(
     scalar: Option<[T; 2]>,
     length: usize,
 ) {
-    let scalar = scalar.map(|[re, im]| (V::splat(re), V::splat(im)));
+    let scalar = match scalar {
+        Some([re, im]) => Some((V::splat(re), V::splat(im))),
+        None => None,
+    };
     for at in (0..length).step_by(2 * T::LANES) {
         // SAFETY: the caller vouches for `length` numbers behind each pointer.
         unsafe {
             let mut value = (V::load(a.add(at)), V::load(a.add(at + T::LANES)));
-            let by = |value: (V, V), factor: (V, V)| {
-                let re = factor.1.neg_mul_add(value.1, factor.0.mul(value.0));
-                (re, factor.1.mul_add(value.0, factor.0.mul(value.1)))
-            };
             if let Some(b) = b {
-                value = by(value, (V::load(b.add(at)), V::load(b.add(at + T::LANES))));
+                value = times(value, (V::load(b.add(at)), V::load(b.add(at + T::LANES))));
             }
             if let Some(scalar) = scalar {
-                value = by(value, scalar);
+                value = times(value, scalar);
             }
             value.0.store(to.add(at));
             value.1.store(to.add(at + T::LANES));

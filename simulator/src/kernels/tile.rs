@@ -60,6 +60,25 @@ impl<T: Real, V: Simd<T>> Constants<T, V> {
         // SAFETY: `Program` hands out operations whose lines exist.
         unsafe { V::load(self.lines.add(at).cast()) }
     }
+
+    /// Real parts at `at`, imaginary parts after it.
+    #[inline(always)]
+    unsafe fn complex(self, at: usize) -> (V, V) {
+        // SAFETY: passed on.
+        unsafe { (self.line(at), self.line(at + 1)) }
+    }
+
+    /// A row of a complex matrix times a vector.
+    #[inline(always)]
+    unsafe fn row(self, at: usize, [a, b, c, d]: [(V, V); 4]) -> (V, V) {
+        // SAFETY: passed on.
+        unsafe {
+            let sum = multiply(self.complex(at), a);
+            let sum = multiply_add(sum, self.complex(at + 2), b);
+            let sum = multiply_add(sum, self.complex(at + 4), c);
+            multiply_add(sum, self.complex(at + 6), d)
+        }
+    }
 }
 
 /// `sum + (re + i·im)·(vre + i·vim)`.
@@ -141,9 +160,17 @@ unsafe fn apply<T: Real, V: Simd<T>>(
     re: &mut [V; 8],
     im: &mut [V; 8],
 ) {
-    // SAFETY: the caller vouches for the lines.
-    let line = |at: u32, further: usize| unsafe { constants.line(at as usize + further) };
-    let complex = |at: u32, further: usize| (line(at, further), line(at, further + 1));
+    macro_rules! line {
+        ($at:expr, $further:expr) => {
+            // SAFETY: the caller vouches for the lines.
+            unsafe { constants.line($at as usize + $further) }
+        };
+    }
+    macro_rules! complex {
+        ($at:expr, $further:expr) => {
+            (line!($at, $further), line!($at, $further + 1))
+        };
+    }
     match kind {
         Kind::Turn { bit, t } => {
             let t = V::splat(t);
@@ -176,7 +203,7 @@ unsafe fn apply<T: Real, V: Simd<T>>(
         Kind::Mix { bit, pairs, at } => {
             pairs!(V, bit, a, b, k, {
                 if pairs >> k & 1 == 1 {
-                    let (m00, m01, m10, m11) = (line(at, 0), line(at, 1), line(at, 2), line(at, 3));
+                    let (m00, m01, m10, m11) = (line!(at, 0), line!(at, 1), line!(at, 2), line!(at, 3));
                     (re[a], re[b]) =
                         (m01.mul_add(re[b], m00.mul(re[a])), m11.mul_add(re[b], m10.mul(re[a])));
                     (im[a], im[b]) =
@@ -193,14 +220,14 @@ unsafe fn apply<T: Real, V: Simd<T>>(
             });
         }
         Kind::LaneTurn { at } => {
-            let (order, factor) = (line(at, 0), line(at, 1));
+            let (order, factor) = (line!(at, 0), line!(at, 1));
             each!(V, g in [0 1 2 3 4 5 6 7] {
                 re[g] = factor.mul_add(re[g].permute(order), re[g]);
                 im[g] = factor.mul_add(im[g].permute(order), im[g]);
             });
         }
         Kind::LaneMix { groups, at } => {
-            let (order, moved, stayed) = (line(at, 0), line(at, 1), line(at, 2));
+            let (order, moved, stayed) = (line!(at, 0), line!(at, 1), line!(at, 2));
             each!(V, g in [0 1 2 3 4 5 6 7] {
                 if groups >> g & 1 == 1 {
                     re[g] = moved.mul_add(re[g].permute(order), stayed.mul(re[g]));
@@ -209,7 +236,7 @@ unsafe fn apply<T: Real, V: Simd<T>>(
             });
         }
         Kind::LaneFlip { groups, at } => {
-            let order = line(at, 0);
+            let order = line!(at, 0);
             each!(V, g in [0 1 2 3 4 5 6 7] {
                 if groups >> g & 1 == 1 {
                     re[g] = re[g].permute(order);
@@ -218,7 +245,7 @@ unsafe fn apply<T: Real, V: Simd<T>>(
             });
         }
         Kind::Phase { groups, at } => {
-            let factor = complex(at, 0);
+            let factor = complex!(at, 0);
             each!(V, g in [0 1 2 3 4 5 6 7] {
                 if groups >> g & 1 == 1 {
                     (re[g], im[g]) = multiply(factor, (re[g], im[g]));
@@ -227,7 +254,7 @@ unsafe fn apply<T: Real, V: Simd<T>>(
         }
         Kind::Phases { at } => {
             each!(V, g in [0 1 2 3 4 5 6 7] {
-                (re[g], im[g]) = multiply(complex(at, 2 * g), (re[g], im[g]));
+                (re[g], im[g]) = multiply(complex!(at, 2 * g), (re[g], im[g]));
             });
         }
         Kind::Dense { pair, at } => {
@@ -253,30 +280,29 @@ unsafe fn apply<T: Real, V: Simd<T>>(
             }
         }
         Kind::DenseLane { bit, at } => {
-            let order = line(at, 0);
+            let order = line!(at, 0);
             pairs!(V, bit, a, b, k, {
-                let old = [(re[a], im[a]), (re[b], im[b])];
-                let moved = old.map(|(re, im)| (re.permute(order), im.permute(order)));
-                let row = |row: usize| {
-                    let sum = multiply(complex(at, 1 + 8 * row), old[0]);
-                    let sum = multiply_add(sum, complex(at, 3 + 8 * row), moved[0]);
-                    let sum = multiply_add(sum, complex(at, 5 + 8 * row), old[1]);
-                    multiply_add(sum, complex(at, 7 + 8 * row), moved[1])
-                };
-                ((re[a], im[a]), (re[b], im[b])) = (row(0), row(1));
+                let zero = (re[a].permute(order), im[a].permute(order));
+                let one = (re[b].permute(order), im[b].permute(order));
+                let old = [(re[a], im[a]), zero, (re[b], im[b]), one];
+                // SAFETY: the caller vouches for the lines.
+                unsafe {
+                    (re[a], im[a]) = constants.row(at as usize + 1, old);
+                    (re[b], im[b]) = constants.row(at as usize + 9, old);
+                }
             });
         }
         Kind::DenseLanes { at } => {
-            let orders = [line(at, 0), line(at, 1), line(at, 2)];
+            let (first, second, both) = (line!(at, 0), line!(at, 1), line!(at, 2));
             each!(V, g in [0 1 2 3 4 5 6 7] {
-                let old = (re[g], im[g]);
-                let sum = multiply(complex(at, 3), old);
-                let sum =
-                    multiply_add(sum, complex(at, 5), (old.0.permute(orders[0]), old.1.permute(orders[0])));
-                let sum =
-                    multiply_add(sum, complex(at, 7), (old.0.permute(orders[1]), old.1.permute(orders[1])));
-                (re[g], im[g]) =
-                    multiply_add(sum, complex(at, 9), (old.0.permute(orders[2]), old.1.permute(orders[2])));
+                let old = [
+                    (re[g], im[g]),
+                    (re[g].permute(first), im[g].permute(first)),
+                    (re[g].permute(second), im[g].permute(second)),
+                    (re[g].permute(both), im[g].permute(both)),
+                ];
+                // SAFETY: the caller vouches for the lines.
+                (re[g], im[g]) = unsafe { constants.row(at as usize + 3, old) };
             });
         }
     }
@@ -295,19 +321,12 @@ unsafe fn dense<T: Real, V: Simd<T>>(
 ) {
     let [a, b, c, d] = set;
     let old = [(re[a], im[a]), (re[b], im[b]), (re[c], im[c]), (re[d], im[d])];
-    let row = |row: usize| {
-        // SAFETY: the caller vouches for the lines.
-        let element = |column: usize| unsafe {
-            let at = at as usize + 8 * row + 2 * column;
-            (constants.line(at), constants.line(at + 1))
-        };
-        let sum = multiply(element(0), old[0]);
-        let sum = multiply_add(sum, element(1), old[1]);
-        let sum = multiply_add(sum, element(2), old[2]);
-        multiply_add(sum, element(3), old[3])
-    };
-    (re[a], im[a]) = row(0);
-    (re[b], im[b]) = row(1);
-    (re[c], im[c]) = row(2);
-    (re[d], im[d]) = row(3);
+    let at = at as usize;
+    // SAFETY: the caller vouches for the lines.
+    unsafe {
+        (re[a], im[a]) = constants.row(at, old);
+        (re[b], im[b]) = constants.row(at + 8, old);
+        (re[c], im[c]) = constants.row(at + 16, old);
+        (re[d], im[d]) = constants.row(at + 24, old);
+    }
 }

@@ -2,9 +2,13 @@
 
 mod element;
 mod encode;
+mod fuse;
 mod layers;
 mod lowering;
+mod prices;
 mod schedule;
+
+use std::fmt::Write;
 
 use qhal::Complex64;
 
@@ -16,7 +20,9 @@ use crate::register::Register;
 use element::{Element, ElementKind};
 use encode::{Encoder, Residence};
 use layers::{LayerPlan, LayerRoom};
+use fuse::fuse;
 use lowering::{Lowering, Piece};
+use prices::Prices;
 use schedule::{Walk, is_layerable, passes, walks};
 
 /// Bytes of a block: a quarter of the second-level cache of today's cores.
@@ -78,6 +84,7 @@ impl<T: Choose> Program<T> {
             width: qubits,
             live: if alone { 0 } else { (1 << qubits) - 1 },
             block_bits: block_bits::<T>(qubits, threads),
+            prices: Prices::default(),
             parts: Vec::new(),
         };
         let last = pieces.len().saturating_sub(1);
@@ -98,6 +105,40 @@ impl<T: Choose> Program<T> {
             maker.add(Vec::new(), global);
         }
         Self { parts: maker.parts, positions, flips }
+    }
+
+    /// The program in words: one line a pass.
+    pub(crate) fn explain(&self) -> String {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Plain(op) => {
+                    let _ = writeln!(text, "a matrix on {} qubits, by the plain engine", op.targets.iter().len());
+                }
+                Part::Passes { passes, .. } => {
+                    for pass in passes {
+                        let sweeps = pass.steps.iter().filter_map(|step| match step {
+                            Step::Sweep(sweep) => Some(sweep.ops.len()),
+                            Step::Layer(_) => None,
+                        });
+                        let (walks, operations) = sweeps.fold((0, 0), |(count, sum), ops| (count + 1, sum + ops));
+                        let resident: Vec<String> = (0..64)
+                            .filter(|bit| pass.shape.resident >> bit & 1 == 1)
+                            .map(|bit| bit.to_string())
+                            .collect();
+                        let outside = ((1u64 << pass.shape.width) - 1) & !pass.shape.resident;
+                        let _ = writeln!(
+                            text,
+                            "pass over 2^{} blocks of bits {}: {walks} sweeps of {operations} operations, {} layers",
+                            (outside & pass.shape.live_before).count_ones(),
+                            resident.join(" "),
+                            pass.steps.len() - walks,
+                        );
+                    }
+                }
+            }
+        }
+        text
     }
 
     /// Applies the program to a state whose qubits lie in order.
@@ -166,6 +207,7 @@ struct Maker<T: Real> {
     /// Address bits that may be 1 somewhere in the state so far.
     live: u64,
     block_bits: u32,
+    prices: Prices,
     parts: Vec<Part<T>>,
 }
 
@@ -177,6 +219,7 @@ impl<T: Real> Maker<T> {
         let mut encoder = Encoder::<T>::new();
         encoder.global = global;
         let mut pending: Vec<Element> = Vec::new();
+        let elements = fuse(elements, self.width, &self.prices);
         let mut plans = passes(elements, self.width, self.block_bits, strip_bits);
         if plans.is_empty() {
             let resident = (1u64 << self.block_bits) - 1;
@@ -195,7 +238,7 @@ impl<T: Real> Maker<T> {
             };
             self.live |= changes;
             let mut steps = Vec::new();
-            for walk in walks(plan.elements, self.width, lanes, &mut pending) {
+            for walk in walks(plan.elements, self.width, lanes, &self.prices, &mut pending) {
                 steps.push(match walk {
                     Walk::Layer(layer) => Step::Layer(self.layer(&layer, residence, &mut encoder)),
                     Walk::Sweep { tile, elements } => {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::element::{Barrier, Element, ElementKind};
+use super::prices::Prices;
 
 /// Elements that one pass does, and the bits it keeps in a block.
 #[derive(Debug)]
@@ -77,19 +78,6 @@ pub(crate) enum Walk {
     Sweep { tile: u64, elements: Vec<Element> },
 }
 
-/// What one factor costs as an operation of a sweep, in cycles an amplitude.
-fn price(element: &Element) -> f64 {
-    match element.on.mask.count_ones() {
-        0 | 1 => 0.3,
-        2 => 0.17,
-        3 => 0.1,
-        _ => 0.06,
-    }
-}
-
-/// What a layer costs in the same units.
-const LAYER_PRICE: f64 = 1.6;
-
 /// Whether a factor can be part of a layer.
 pub(crate) fn is_layerable(element: &Element) -> bool {
     matches!(element.kind, ElementKind::Phase(_)) && element.on.mask.count_ones() <= 2
@@ -101,6 +89,7 @@ pub(crate) fn walks(
     elements: Vec<Element>,
     width: u32,
     lanes: u64,
+    prices: &Prices,
     pending: &mut Vec<Element>,
 ) -> Vec<Walk> {
     let mut left: VecDeque<Element> = elements.into();
@@ -115,11 +104,9 @@ pub(crate) fn walks(
         let (taken, mut tile) = take(&mut left, width, lanes, 3, |_| true);
         let changed = taken.iter().fold(0, |mask, element| mask | element.changes());
         let concerned = |element: &Element| element.on.mask & changed != 0;
-        let (layerable, prices) = pending
-            .iter()
-            .filter(|element| is_layerable(element))
-            .fold((0, 0.0), |(count, sum), element| (count + 1, sum + price(element)));
-        if layerable > 0 && prices > LAYER_PRICE && pending.iter().any(concerned) {
+        let apart: f64 =
+            pending.iter().filter(|element| is_layerable(element)).map(|element| prices.element(element)).sum();
+        if apart > prices.layer() && pending.iter().any(concerned) {
             let (layer, rest) = std::mem::take(pending).into_iter().partition(is_layerable);
             walks.push(Walk::Layer(layer));
             *pending = rest;
