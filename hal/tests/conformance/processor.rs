@@ -122,9 +122,11 @@ fn a_processor_of_text_passes_with_somebody_to_write_it() {
         Program::Text { format: ProgramFormat::OpenQasm3, text: (library.len() - 1).to_string() }
     };
     check_with(&mut text, write, &mut go_on).unwrap();
-    let mut wrong = memory(Fault::TakesUnlisted);
-    wrong.capabilities.formats = vec![ProgramFormat::OpenQasm3];
-    assert_eq!(check(&mut wrong).unwrap_err().promise, UNLISTED);
+    for fault in [Fault::TakesUnlisted, Fault::TakesUnlistedCircuits] {
+        let mut wrong = memory(fault);
+        wrong.capabilities.formats = vec![ProgramFormat::OpenQasm3];
+        assert_eq!(check(&mut wrong).unwrap_err().promise, UNLISTED);
+    }
 }
 
 #[test]
@@ -226,12 +228,14 @@ fn every_wrong_processor_is_caught() {
         (UNLISTED, Fault::TakesUnlisted),
         (UNLISTED, Fault::UnlistedIsInvalid),
         (NO_PROGRAM, Fault::TakesAnyText),
+        (NO_PROGRAM, Fault::TakesTextAsCircuit),
         (NO_PROGRAM, Fault::TextIsUnsupported),
         (UNKNOWN, Fault::UnknownRuns),
         (UNKNOWN, Fault::UnknownIsInvalid),
         (UNKNOWN, Fault::CancelsUnknown),
         (ONCE, Fault::Remembers),
         (ONCE, Fault::CancelsAfterTheEnd),
+        (ONCE, Fault::RunsAfterTheEnd),
         (CANCELS, Fault::CannotCancel),
         (CANCELS, Fault::CancelIsFailure),
     ];

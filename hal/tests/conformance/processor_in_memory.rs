@@ -53,13 +53,16 @@ pub(crate) enum Fault {
     TakesAnySize,
     TakesUnlisted,
     UnlistedIsInvalid,
+    TakesUnlistedCircuits,
     TakesAnyText,
+    TakesTextAsCircuit,
     TextIsUnsupported,
     UnknownRuns,
     UnknownIsInvalid,
     CancelsUnknown,
     Remembers,
     CancelsAfterTheEnd,
+    RunsAfterTheEnd,
     CannotCancel,
     CancelIsFailure,
 }
@@ -150,6 +153,7 @@ impl Processor for Memory {
         let Some((job, polls, cancelled)) = self.jobs.get_mut(id) else {
             return match self.fault {
                 Fault::UnknownRuns => Ok(JobState::Running),
+                Fault::RunsAfterTheEnd if self.submitted > 0 => Ok(JobState::Running),
                 Fault::UnknownIsInvalid => Err(error(ErrorKind::InvalidInput)),
                 _ => Err(error(ErrorKind::NotFound)),
             };
@@ -204,6 +208,11 @@ impl Memory {
     fn check(&self, job: &Job) -> Result<()> {
         let format = match &job.program {
             Program::Circuit(_) => ProgramFormat::Circuit,
+            Program::Text { format: ProgramFormat::Circuit, .. }
+                if self.fault == Fault::TakesTextAsCircuit =>
+            {
+                return Ok(());
+            }
             Program::Text { format: ProgramFormat::Circuit, .. } => {
                 return Err(error(ErrorKind::Unsupported));
             }
@@ -212,6 +221,7 @@ impl Memory {
         let unlisted = match self.fault {
             Fault::UnlistedIsInvalid => Err(error(ErrorKind::InvalidInput)),
             Fault::TakesUnlisted => Ok(()),
+            Fault::TakesUnlistedCircuits if format == ProgramFormat::Circuit => Ok(()),
             _ => Err(error(ErrorKind::Unsupported)),
         };
         if !self.capabilities.formats.contains(&format) {
