@@ -190,7 +190,7 @@ fn what_cannot_be_assessed_is_refused() {
     );
     assert_eq!(kind(&[0; 5000], None), ErrorKind::Unhealthy);
     assert_eq!(kind(&[7; 5000], None), ErrorKind::Unhealthy);
-    let samples: Vec<u8> = (0..5000u32).map(|i| (i * i / 7 % 16) as u8).collect();
+    let samples: Vec<u8> = sample_file("rand4_short.bin");
     for bits in [0, 3, 9, 255] {
         assert_eq!(kind(&samples, Some(bits)), ErrorKind::InvalidInput, "{bits}");
     }

@@ -11,7 +11,7 @@ pub struct Estimates {
     pub collision: Option<f64>,
     /// §6.3.3, Markov; binary data alone.
     pub markov: Option<f64>,
-    /// §6.3.4, compression; binary data alone, at least 6006 bits.
+    /// §6.3.4, compression; binary data alone, at least 6012 bits.
     pub compression: Option<f64>,
     /// §6.3.5, t-tuple; `None` when no symbol occurs 35 times.
     pub t_tuple: Option<f64>,

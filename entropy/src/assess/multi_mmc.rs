@@ -10,17 +10,27 @@ const MOST_PAIRS: u32 = 100_000;
 struct Models {
     scores: [usize; LONGEST],
     pairs: [u32; LONGEST],
+    /// Orders from this one on have no room for further pairs; the higher orders fill up first.
+    open: usize,
     leader: usize,
     score: Score,
 }
 
 impl Models {
     fn new() -> Self {
-        Self { scores: [0; LONGEST], pairs: [0; LONGEST], leader: 0, score: Score::default() }
+        Self { scores: [0; LONGEST], pairs: [0; LONGEST], open: LONGEST, leader: 0, score: Score::default() }
     }
 
     fn has_room(&self, order: usize) -> bool {
         self.pairs[order] < MOST_PAIRS
+    }
+
+    /// Takes down that `order` has learnt a pair.
+    fn learn(&mut self, order: usize) {
+        self.pairs[order] += 1;
+        while self.open > 0 && !self.has_room(self.open - 1) {
+            self.open -= 1;
+        }
     }
 
     /// Takes down whether a model was right, and lets it lead from the next symbol on if its score is as good as the
@@ -102,7 +112,6 @@ fn of_symbols(symbols: &[u8]) -> Score {
             models.pairs[order] = 1;
         }
     }
-    let mut full = 0;
     for (at, &symbol) in symbols.iter().enumerate().skip(2) {
         let mut next = models.leader;
         let mut right = None;
@@ -112,15 +121,12 @@ fn of_symbols(symbols: &[u8]) -> Score {
             let known = tree.child(node, older).and_then(|node| Some((node, tree.predict(node)?.0)));
             let Some((found, guess)) = known else {
                 // Longer contexts are unknown as well: they are entered where there is room, and make no guess.
-                if full == LONGEST {
-                    break;
-                }
-                for (order, &older) in [(order, &older)].into_iter().chain(context) {
+                let rest = models.open.saturating_sub(order);
+                for (order, &older) in [(order, &older)].into_iter().chain(context).take(rest) {
                     node = tree.enter(node, older);
                     if models.has_room(order) {
                         tree.follow(node, symbol, true);
-                        models.pairs[order] += 1;
-                        full += usize::from(!models.has_room(order));
+                        models.learn(order);
                     }
                 }
                 break;
@@ -131,8 +137,7 @@ fn of_symbols(symbols: &[u8]) -> Score {
             }
             models.judge(order, guess == symbol, &mut next);
             if tree.follow(node, symbol, models.has_room(order)) {
-                models.pairs[order] += 1;
-                full += usize::from(!models.has_room(order));
+                models.learn(order);
             }
         }
         models.finish(right, next);
