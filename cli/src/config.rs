@@ -199,15 +199,13 @@ mod tests {
 
     #[test]
     fn the_example_in_the_readme_reads() {
-        let config = read(
-            "[rng]\ndevice = \"qcicada:QC1\"\npolicy = \"prefer-hardware\"\noutput = \"raw\"\n\n\
-             [run]\nshots = 100\nprecision = \"f32\"\n\n[simulated.qrng]\nmodel = \"measured-qubits\"\nbias = 0.1\n",
-        )
-        .unwrap();
-        assert_eq!(config.rng.policy, Some(Policy::PreferHardware));
-        assert_eq!(config.rng.output, Some(OutputArg::Raw));
-        assert_eq!(config.run.precision, Some(PrecisionArg::F32));
-        assert_eq!(config.simulated.qrng.settings().unwrap().bias, 0.1);
+        let readme = include_str!("../../README.md");
+        let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let config = read(example).unwrap();
+        assert_eq!(config.rng.policy, Some(Policy::RequireHardware));
+        assert_eq!(config.rng.output, Some(OutputArg::Drbg));
+        assert_eq!(config.run.precision, Some(PrecisionArg::F64));
+        assert_eq!(config.simulated.qrng.settings().unwrap().failure, Some((Failure::Stuck, 100_000)));
     }
 
     #[test]
