@@ -32,7 +32,10 @@ impl<T: Real> Buffer<T> {
         check_size(width, T::PRECISION, (isize::MAX / 2) as u64)?;
         let length = 2usize << width;
         let pages = Pages::zeros(length * size_of::<T>()).ok_or_else(|| {
-            Error::new(ErrorKind::Exhausted, format!("the system has no memory for a state of {width} qubits"))
+            Error::new(
+                ErrorKind::Exhausted,
+                format!("the system has no memory for a state of {width} qubits"),
+            )
         })?;
         Ok(Self { pages, length, kind: PhantomData })
     }
@@ -94,7 +97,8 @@ impl Pages {
         let whole = bytes.checked_add(HUGE_PAGE)?;
         let access = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a new private mapping, placed by the system, overlaps nothing.
-        let mapped = unsafe { mmap_anonymous(std::ptr::null_mut(), whole, access, MapFlags::PRIVATE) }.ok()?;
+        let mapped =
+            unsafe { mmap_anonymous(std::ptr::null_mut(), whole, access, MapFlags::PRIVATE) }.ok()?;
         let mapped = NonNull::new(mapped.cast::<u8>())?;
         let skip = mapped.as_ptr().align_offset(HUGE_PAGE).min(HUGE_PAGE);
         // SAFETY: `skip` is at most what was asked for beyond `bytes`.

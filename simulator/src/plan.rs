@@ -19,6 +19,7 @@ pub struct Plan {
     /// Qubit and bit of each final measurement, in order.
     pub(crate) final_measurements: Vec<(u32, u32)>,
     dynamic: bool,
+    threads: usize,
 }
 
 /// What is done between two points where an outcome or a condition decides.
@@ -70,6 +71,7 @@ impl Plan {
             steps: Vec::new(),
             final_measurements: Vec::new(),
             dynamic: circuit.is_dynamic(),
+            threads: options.threads,
         };
         for (instruction, is_final) in circuit.instructions().zip(circuit.final_measurements()) {
             let condition = instruction.condition;
@@ -145,7 +147,8 @@ impl Plan {
         &self.final_measurements
     }
 
-    /// The plan in words: a line for each pass over the state, measurement and reset.
+    /// The plan in words: a line for each pass over the state, measurement and reset, and the time that the passes
+    /// should take by what operations and memory cost on this machine (measured at the first call).
     pub fn explain(&self) -> String {
         let mut text = String::new();
         for step in &self.steps {
@@ -156,8 +159,8 @@ impl Plan {
                 Action::Evolve(Unitaries::Ops(ops)) => {
                     text.push_str(&format!("{} unitaries one by one\n", ops.len()));
                 }
-                Action::Evolve(Unitaries::F32(program)) => text.push_str(&program.explain()),
-                Action::Evolve(Unitaries::F64(program)) => text.push_str(&program.explain()),
+                Action::Evolve(Unitaries::F32(program)) => text.push_str(&program.explain(self.threads)),
+                Action::Evolve(Unitaries::F64(program)) => text.push_str(&program.explain(self.threads)),
                 Action::Measure { qubit, bit } => {
                     text.push_str(&format!("measure qubit {qubit} into bit {bit}\n"));
                 }

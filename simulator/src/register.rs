@@ -114,9 +114,8 @@ impl<T: Real> Register<T> {
     /// The probability of each block of addresses.
     pub(crate) fn block_sums(&self) -> Vec<f64> {
         let bits = self.block_bits();
-        self.workers.map(1 << (self.width() - bits), |block| {
-            self.probability_of_run(block << bits, 1 << bits)
-        })
+        self.workers
+            .map(1 << (self.width() - bits), |block| self.probability_of_run(block << bits, 1 << bits))
     }
 
     /// Whether every basis state lies at the address of its own index.

@@ -78,11 +78,6 @@ impl Workers {
         }
     }
 
-    /// How many threads there are.
-    pub(crate) fn threads(&self) -> usize {
-        self.pool.as_ref().map_or(1, |pool| pool.current_num_threads())
-    }
-
     /// What `work` makes of each number below `count`, in order, whichever thread did it.
     pub(crate) fn map<R: Send>(&self, count: usize, work: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
         match &self.pool {

@@ -17,6 +17,18 @@ pub(crate) struct Shape {
     pub(crate) live_after: u64,
 }
 
+impl Shape {
+    /// Bits outside the blocks that can be other than 0.
+    fn outside(self) -> u64 {
+        ((1 << self.width) - 1) & !self.resident & self.live_before
+    }
+
+    /// How many blocks can be other than zero.
+    pub(crate) fn blocks(self) -> u64 {
+        1 << self.outside().count_ones()
+    }
+}
+
 /// The cells of a state, to be shared out in blocks.
 struct Cells<T>(*mut T);
 
@@ -60,8 +72,7 @@ pub(crate) fn for_each_block<T: Real, R: Default>(
     assert!(cells.len() == 2 << width && resident & !all == 0 && strip_bits >= T::LANE_BITS);
     let block_bits = resident.count_ones();
     let strip = 2usize << strip_bits;
-    let outside = all & !resident & live_before;
-    let blocks = 1u64 << outside.count_ones();
+    let (outside, blocks) = (shape.outside(), shape.blocks());
     let high = resident & !((1 << strip_bits) - 1);
     let strips: Vec<u64> =
         (0..1u64 << (block_bits - strip_bits)).map(|number| deposit(number, high)).collect();

@@ -46,6 +46,7 @@ unsafe fn multiply<T: Real, V: Simd<T>>(
     scalar: Option<[T; 2]>,
     length: usize,
 ) {
+    #[expect(clippy::manual_map, reason = "a closure would be compiled without the vector instructions")]
     let scalar = match scalar {
         Some([re, im]) => Some((V::splat(re), V::splat(im))),
         None => None,

@@ -6,6 +6,8 @@ mod layer;
 mod ops;
 mod portable;
 mod simd;
+#[cfg(test)]
+mod tests;
 mod tile;
 
 #[cfg(target_arch = "x86_64")]
@@ -16,8 +18,8 @@ mod avx512;
 use std::sync::OnceLock;
 
 pub(crate) use blocks::{Shape, for_each_block};
-pub(crate) use layer::{HighBit, Layer};
 use layer::MAX_HIGH_BITS;
+pub(crate) use layer::{HighBit, Layer};
 pub(crate) use ops::{Kind, Line, Sweep, TileOp, Where};
 
 use crate::real::Real;
@@ -119,6 +121,7 @@ usable!(usable32, f32, avx512_32, avx2_32, portable32);
 /// Finds the kernels for a kind of number.
 pub(crate) trait Choose: Real {
     /// All kernels that this machine can run, the best ones first; never empty.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the others are for tests and for comparison"))]
     fn usable() -> Vec<&'static Kernels<Self>>;
 
     /// The ones this process uses: the best. The variable `QHAL_SIMULATOR_KERNELS` (`avx512`, `avx2`, `portable`)

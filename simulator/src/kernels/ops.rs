@@ -57,8 +57,6 @@ pub(crate) enum Kind<T> {
     LaneFlip { groups: u8, at: u32 },
     /// Multiplication by two lines: real parts at `at`, imaginary parts after it.
     Phase { groups: u8, at: u32 },
-    /// Multiplication of group g by two lines at `at + 2g`.
-    Phases { at: u32 },
     /// A matrix on two tile bits (0, 1), (0, 2) or (1, 2), named 0 to 2: 16 complex numbers, one line each part.
     Dense { pair: u8, at: u32 },
     /// A matrix on a tile bit and a lane bit: the line at `at` permutes, then 8 complex lines.
@@ -80,7 +78,6 @@ impl<T> Kind<T> {
             Self::LaneTurn { at } | Self::Phase { at, .. } => (at, 2),
             Self::LaneMix { at, .. } => (at, 3),
             Self::LaneFlip { at, .. } => (at, 1),
-            Self::Phases { at } => (at, 16),
             Self::Dense { at, .. } => (at, 32),
             Self::DenseLane { at, .. } => (at, 17),
             Self::DenseLanes { at } => (at, 11),

@@ -204,10 +204,8 @@ unsafe fn apply<T: Real, V: Simd<T>>(
             pairs!(V, bit, a, b, k, {
                 if pairs >> k & 1 == 1 {
                     let (m00, m01, m10, m11) = (line!(at, 0), line!(at, 1), line!(at, 2), line!(at, 3));
-                    (re[a], re[b]) =
-                        (m01.mul_add(re[b], m00.mul(re[a])), m11.mul_add(re[b], m10.mul(re[a])));
-                    (im[a], im[b]) =
-                        (m01.mul_add(im[b], m00.mul(im[a])), m11.mul_add(im[b], m10.mul(im[a])));
+                    (re[a], re[b]) = (m01.mul_add(re[b], m00.mul(re[a])), m11.mul_add(re[b], m10.mul(re[a])));
+                    (im[a], im[b]) = (m01.mul_add(im[b], m00.mul(im[a])), m11.mul_add(im[b], m10.mul(im[a])));
                 }
             });
         }
@@ -250,11 +248,6 @@ unsafe fn apply<T: Real, V: Simd<T>>(
                 if groups >> g & 1 == 1 {
                     (re[g], im[g]) = multiply(factor, (re[g], im[g]));
                 }
-            });
-        }
-        Kind::Phases { at } => {
-            each!(V, g in [0 1 2 3 4 5 6 7] {
-                (re[g], im[g]) = multiply(complex!(at, 2 * g), (re[g], im[g]));
             });
         }
         Kind::Dense { pair, at } => {

@@ -27,10 +27,6 @@ pub(crate) enum ElementKind {
 }
 
 impl Element {
-    pub(crate) fn phase(on: Where, factor: Complex64) -> Self {
-        Self { on, kind: ElementKind::Phase(factor) }
-    }
-
     /// Bits whose value it changes; it does not commute with anything that reads them.
     pub(crate) fn changes(&self) -> u64 {
         match &self.kind {

@@ -96,20 +96,22 @@ impl<T: Real> Encoder<T> {
         let place = |bit: u32| tile.place::<T>(residence.inside(bit));
         let kind = match &element.kind {
             ElementKind::Phase(factor) => {
-                let at = self.complex(|lane| {
-                    if split.lanes.holds(lane as u64) { *factor } else { Complex64::ONE }
-                });
+                let at = self.complex(
+                    |lane| {
+                        if split.lanes.holds(lane as u64) { *factor } else { Complex64::ONE }
+                    },
+                );
                 Kind::Phase { groups: split.groups(), at }
             }
             &ElementKind::Flip { bit } => match place(bit) {
-                Place::Tile(bit) if split.lanes.mask == 0 => {
-                    Kind::Flip { bit, pairs: split.pairs(bit) }
-                }
+                Place::Tile(bit) if split.lanes.mask == 0 => Kind::Flip { bit, pairs: split.pairs(bit) },
                 Place::Tile(bit) => self.mix(&split, bit, [[0.0, 1.0], [1.0, 0.0]]),
                 Place::Lane(bit) => {
-                    let at = self.order(|lane| {
-                        if split.lanes.holds(lane as u64) { lane ^ 1 << bit } else { lane }
-                    });
+                    let at = self.order(
+                        |lane| {
+                            if split.lanes.holds(lane as u64) { lane ^ 1 << bit } else { lane }
+                        },
+                    );
                     Kind::LaneFlip { groups: split.groups(), at }
                 }
                 Place::Elsewhere => return None,

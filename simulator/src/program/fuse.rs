@@ -59,8 +59,7 @@ pub(crate) fn fuse(elements: Vec<Element>, width: u32, prices: &Prices) -> Vec<E
         match product(&run) {
             // Nothing else touches these bits between the first and the last of the run, so its place may be any of theirs.
             Some(matrix) if apart > prices.dense => {
-                let kind =
-                    ElementKind::Dense { matrix: Box::new(matrix), targets: Targets::new(&run.bits) };
+                let kind = ElementKind::Dense { matrix: Box::new(matrix), targets: Targets::new(&run.bits) };
                 fixed.push((last, Element { on: Where::default(), kind }));
             }
             _ => fixed.extend(run.elements),

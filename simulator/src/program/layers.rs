@@ -177,13 +177,7 @@ impl<T: Real> LayerPlan<T> {
     }
 
     /// Multiplies a block whose bits outside are those of `address`.
-    pub(crate) fn apply(
-        &self,
-        kernels: &Kernels<T>,
-        block: &mut [T],
-        address: u64,
-        room: &mut LayerRoom<T>,
-    ) {
+    pub(crate) fn apply(&self, kernels: &Kernels<T>, block: &mut [T], address: u64, room: &mut LayerRoom<T>) {
         let LayerRoom { table, low, single, scratch } = room;
         table.clone_from(&self.base);
         let whole: Complex64 =

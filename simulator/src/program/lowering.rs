@@ -14,11 +14,13 @@ const ONE: Complex64 = Complex64::ONE;
 /// Elements below this are rounding: cos(π/2) and the like.
 const ROUNDING: f64 = 4e-16;
 
-/// A unitary that could not be taken apart and is wider than the kernels: left to the plain engine.
+/// A part of what unitaries were taken apart into.
 #[derive(Clone, Debug)]
 pub(crate) enum Piece {
+    /// Elements in order.
     Elements(Vec<Element>),
-    Plain(Op),
+    /// A unitary that is wider than the kernels: left to the plain engine.
+    Plain(Box<Op>),
 }
 
 /// The book-keeping of the lowering.
@@ -298,8 +300,11 @@ impl Lowering {
             .map(|row| (0..dim).filter(|&column| !is_zero(row[column])).collect())
             .collect();
         if targets.len() <= 4 && columns.iter().all(|columns| columns.len() == 1) {
-            let factors: Vec<Complex64> =
-                columns.iter().zip(elements.chunks_exact(dim)).map(|(columns, row)| row[columns[0]]).collect();
+            let factors: Vec<Complex64> = columns
+                .iter()
+                .zip(elements.chunks_exact(dim))
+                .map(|(columns, row)| row[columns[0]])
+                .collect();
             let moved: Vec<usize> = (0..dim).filter(|&row| columns[row][0] != row).collect();
             if moved.is_empty() {
                 return self.diagonal(op.controls, targets, &factors);
@@ -325,7 +330,8 @@ impl Lowering {
         }
         let seen =
             bits.iter().enumerate().fold(0, |mask, (at, &bit)| mask | usize::from(self.flipped(bit)) << at);
-        let framed = (0..dim * dim).map(|at| elements[(at / dim ^ seen) * dim + (at % dim ^ seen)]).collect();
+        let framed =
+            (0..dim * dim).map(|at| elements[((at / dim) ^ seen) * dim + ((at % dim) ^ seen)]).collect();
         let Ok(mut matrix) = Matrix::new(2, framed) else { return };
         let identity = diagonal(ONE, ONE);
         let first = self.waiting[bits[0] as usize].take().unwrap_or(identity);
@@ -350,7 +356,7 @@ impl Lowering {
         }
         self.close_piece();
         let op = Op { controls: on.mask, targets: Targets::new(bits), block: op.block.clone(), gate: None };
-        self.pieces.push(Piece::Plain(op));
+        self.pieces.push(Piece::Plain(Box::new(op)));
     }
 }
 

@@ -19,16 +19,20 @@ use crate::reference;
 use crate::register::Register;
 use element::{Element, ElementKind};
 use encode::{Encoder, Residence};
-use layers::{LayerPlan, LayerRoom};
 use fuse::fuse;
+use layers::{LayerPlan, LayerRoom};
 use lowering::{Lowering, Piece};
-use prices::Prices;
+use prices::{Prices, memory_bandwidth};
 use schedule::{Walk, is_layerable, passes, walks};
 
 /// Bytes of a block: a quarter of the second-level cache of today's cores.
 const BLOCK_BYTES: usize = 256 << 10;
 /// Bytes of the shortest run of amplitudes that is read at once.
 const STRIP_BYTES: usize = 1 << 10;
+/// Bytes read and written of a state that no last-level cache of today holds.
+const LAST_LEVEL_CACHE: f64 = 64e6;
+/// From here on it pays to measure what operations cost before planning.
+const MIN_MEASURED_QUBITS: u32 = 16;
 
 /// A run of unitaries made ready for one kind of number.
 #[derive(Clone, Debug)]
@@ -43,7 +47,7 @@ pub(crate) struct Program<T: Real> {
 #[derive(Clone, Debug)]
 enum Part<T: Real> {
     Passes { passes: Vec<Pass<T>>, lines: Vec<Line<T>> },
-    Plain(Op),
+    Plain(Box<Op>),
 }
 
 /// One read and write of the state.
@@ -84,7 +88,7 @@ impl<T: Choose> Program<T> {
             width: qubits,
             live: if alone { 0 } else { (1 << qubits) - 1 },
             block_bits: block_bits::<T>(qubits, threads),
-            prices: Prices::default(),
+            prices: if qubits >= MIN_MEASURED_QUBITS { Prices::measured::<T>() } else { Prices::assumed() },
             parts: Vec::new(),
         };
         let last = pieces.len().saturating_sub(1);
@@ -107,37 +111,27 @@ impl<T: Choose> Program<T> {
         Self { parts: maker.parts, positions, flips }
     }
 
-    /// The program in words: one line a pass.
-    pub(crate) fn explain(&self) -> String {
+    /// The program in words, a line a pass, and how long it should take on `threads` threads.
+    pub(crate) fn explain(&self, threads: usize) -> String {
+        let prices = Prices::measured::<T>();
         let mut text = String::new();
+        let mut seconds = 0.0;
         for part in &self.parts {
             match part {
                 Part::Plain(op) => {
-                    let _ = writeln!(text, "a matrix on {} qubits, by the plain engine", op.targets.iter().len());
+                    let _ =
+                        writeln!(text, "a matrix on {} qubits, by the plain engine", op.targets.iter().len());
                 }
                 Part::Passes { passes, .. } => {
                     for pass in passes {
-                        let sweeps = pass.steps.iter().filter_map(|step| match step {
-                            Step::Sweep(sweep) => Some(sweep.ops.len()),
-                            Step::Layer(_) => None,
-                        });
-                        let (walks, operations) = sweeps.fold((0, 0), |(count, sum), ops| (count + 1, sum + ops));
-                        let resident: Vec<String> = (0..64)
-                            .filter(|bit| pass.shape.resident >> bit & 1 == 1)
-                            .map(|bit| bit.to_string())
-                            .collect();
-                        let outside = ((1u64 << pass.shape.width) - 1) & !pass.shape.resident;
-                        let _ = writeln!(
-                            text,
-                            "pass over 2^{} blocks of bits {}: {walks} sweeps of {operations} operations, {} layers",
-                            (outside & pass.shape.live_before).count_ones(),
-                            resident.join(" "),
-                            pass.steps.len() - walks,
-                        );
+                        let time = pass.predicted(&prices, threads);
+                        seconds += time;
+                        let _ = writeln!(text, "{}; {:.3} ms", pass.describe(), time * 1e3);
                     }
                 }
             }
         }
+        let _ = writeln!(text, "predicted for {} kernels: {:.3} ms", T::chosen().name, seconds * 1e3);
         text
     }
 
@@ -165,6 +159,41 @@ impl<T: Choose> Program<T> {
 }
 
 impl<T: Real> Pass<T> {
+    fn describe(&self) -> String {
+        let sweeps: Vec<usize> = self
+            .steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Sweep(sweep) => Some(sweep.ops.len()),
+                Step::Layer(_) => None,
+            })
+            .collect();
+        let bits = (0..64).filter(|bit| self.shape.resident >> bit & 1 == 1).map(|bit: u32| bit.to_string());
+        format!(
+            "{} blocks of bits {}: {} sweeps with {} operations, {} diagonal layers",
+            self.shape.blocks(),
+            bits.collect::<Vec<_>>().join(" "),
+            sweeps.len(),
+            sweeps.iter().sum::<usize>(),
+            self.steps.len() - sweeps.len(),
+        )
+    }
+
+    /// Seconds that the pass should take: arithmetic on all threads, or memory if that is slower.
+    fn predicted(&self, prices: &Prices, threads: usize) -> f64 {
+        let amplitudes =
+            self.shape.blocks() as f64 * (1u64 << self.shape.resident.count_ones().min(63)) as f64;
+        let work = self.steps.iter().map(|step| match step {
+            Step::Sweep(sweep) => prices.walk + sweep.ops.iter().map(|op| prices.operation(op)).sum::<f64>(),
+            Step::Layer(_) => prices.layer(),
+        });
+        let arithmetic = work.sum::<f64>() * 1e-9 * amplitudes / 1024.0 / threads as f64;
+        let bytes = amplitudes * 4.0 * size_of::<T>() as f64;
+        // States that fit the last-level cache are not read from memory.
+        let memory = if bytes > LAST_LEVEL_CACHE { bytes / memory_bandwidth() } else { 0.0 };
+        arithmetic.max(memory)
+    }
+
     fn apply(
         &self,
         kernels: &Kernels<T>,

@@ -1,13 +1,18 @@
-//! What elements cost, in one unit, so that the planner can choose between two ways of doing the same.
+//! What operations cost on this machine, so that the planner can choose between two ways of doing the same.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use super::element::{Element, ElementKind};
+use crate::kernels::{Choose, Kind, Line, Sweep, TileOp, Where};
+use crate::memory::Buffer;
 
 /// Prices of the kernels' operations, in nanoseconds for 1024 amplitudes in the cache.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Prices {
     /// A real turn without condition.
     pub(crate) turn: f64,
-    /// A real turn under a condition.
+    /// A real turn under a condition, or on a lane.
     pub(crate) mix: f64,
     /// A flip under a condition.
     pub(crate) flip: f64,
@@ -17,8 +22,6 @@ pub(crate) struct Prices {
     pub(crate) dense: f64,
     /// Reading and writing the block once.
     pub(crate) walk: f64,
-    /// A diagonal layer.
-    pub(crate) layer: f64,
 }
 
 impl Prices {
@@ -26,25 +29,119 @@ impl Prices {
     pub(crate) fn element(&self, element: &Element) -> f64 {
         let conditions = element.on.mask.count_ones();
         // Operations under conditions are left out where those do not hold, but each has to be looked at.
-        let part = 0.5f64.powi(conditions.min(8) as i32);
+        let part = 0.2 + 0.8 * 0.5f64.powi(conditions.min(8) as i32);
         match &element.kind {
-            ElementKind::Phase(_) => self.phase * (0.2 + 0.8 * part),
+            ElementKind::Phase(_) => self.phase * part,
             ElementKind::Turn { .. } if conditions == 0 => self.turn,
-            ElementKind::Turn { .. } => self.mix * (0.2 + 0.8 * part),
-            ElementKind::Flip { .. } => self.flip * (0.2 + 0.8 * part),
+            ElementKind::Turn { .. } => self.mix * part,
+            ElementKind::Flip { .. } => self.flip * part,
             ElementKind::Dense { .. } => self.dense,
         }
     }
 
-    /// What a layer costs that takes over these factors.
+    /// What one operation of a sweep costs.
+    pub(crate) fn operation<T>(&self, op: &TileOp<T>) -> f64 {
+        let conditions = op.inner.mask.count_ones() + op.outer.mask.count_ones();
+        let part = 0.2 + 0.8 * 0.5f64.powi(conditions.min(8) as i32);
+        part * match op.kind {
+            Kind::Turn { .. } | Kind::SteepTurn { .. } | Kind::Mirror { .. } | Kind::SteepMirror { .. } => {
+                self.turn
+            }
+            Kind::Mix { .. } | Kind::LaneTurn { .. } | Kind::LaneMix { .. } => self.mix,
+            Kind::Flip { .. } | Kind::LaneFlip { .. } => self.flip,
+            Kind::Phase { groups, .. } => self.phase * f64::from(groups.count_ones()) / 8.0,
+            Kind::Dense { .. } | Kind::DenseLane { .. } | Kind::DenseLanes { .. } => self.dense,
+        }
+    }
+
+    /// What a diagonal layer costs: about one factor to make each entry and one to apply it, on a walk of its own.
     pub(crate) fn layer(&self) -> f64 {
-        self.layer + self.walk
+        2.0 * self.phase + self.walk
+    }
+
+    /// Proportions as the arithmetic suggests them, for states too small to be worth a measurement.
+    pub(crate) const fn assumed() -> Self {
+        Self { turn: 90.0, mix: 160.0, flip: 60.0, phase: 140.0, dense: 580.0, walk: 140.0 }
+    }
+
+    /// Prices measured on this machine, once in a process; takes about a millisecond the first time.
+    pub(crate) fn measured<T: Choose>() -> Self {
+        static MEASURED: [OnceLock<Prices>; 2] = [OnceLock::new(), OnceLock::new()];
+        let [f32, f64] = &MEASURED;
+        let slot = if size_of::<T>() == 4 { f32 } else { f64 };
+        *slot.get_or_init(|| measure::<T>().unwrap_or(Self::assumed()))
     }
 }
 
-impl Default for Prices {
-    /// Proportions as the arithmetic suggests them, for states too small to be worth a measurement.
-    fn default() -> Self {
-        Self { turn: 90.0, mix: 160.0, flip: 60.0, phase: 140.0, dense: 580.0, walk: 140.0, layer: 300.0 }
+/// Amplitudes in the block that is measured: 64 KiB in `f64`.
+const BLOCK_BITS: u32 = 12;
+
+/// Times each kind of operation on a block in the cache.
+fn measure<T: Choose>() -> Option<Prices> {
+    const OPERATIONS: usize = 6;
+    let mut block = Buffer::<T>::zeros(BLOCK_BITS).ok()?;
+    block.fill(T::from_f64(0.5));
+    // Identities and projections: numbers stay as they are, or become zero, however often they are applied.
+    let lines: Vec<Line<T>> =
+        (0..32).map(|line| Line(T::lanes(|_| T::from_f64(if line % 10 == 0 { 1.0 } else { 0.0 })))).collect();
+    let mut time = |kind: Option<Kind<T>>| {
+        let nowhere = Where::default();
+        let op = kind.map(|kind| TileOp { outer: nowhere, inner: nowhere, kind });
+        let sweep = Sweep { tile: [2, 4, 6], ops: op.into_iter().cycle().take(OPERATIONS).collect() };
+        let sweep = if kind.is_none() { Sweep { tile: [2, 4, 6], ops: Vec::new() } } else { sweep };
+        let kernels = T::chosen();
+        let best = (0..6).map(|_| {
+            let start = Instant::now();
+            kernels.sweep(&mut block, &sweep, &lines);
+            start.elapsed()
+        });
+        best.min().unwrap_or(Duration::ZERO).as_secs_f64() * 1e9 / f64::from(1 << (BLOCK_BITS - 10))
+    };
+    let walk = time(None).max(1.0);
+    // Part of an operation hides behind the walk; never less than a tenth of a walk, whatever the clock said.
+    let mut price = |kind| ((time(Some(kind)) - 0.5 * walk) / OPERATIONS as f64).max(0.1 * walk);
+    Some(Prices {
+        turn: price(Kind::Turn { bit: 1, t: T::default() }),
+        mix: price(Kind::Mix { bit: 1, pairs: 0b1111, at: 10 }),
+        flip: price(Kind::Flip { bit: 1, pairs: 0b1111 }),
+        phase: price(Kind::Phase { groups: 0xff, at: 0 }),
+        dense: price(Kind::Dense { pair: 1, at: 0 }),
+        walk,
+    })
+}
+
+/// Bytes a second that one thread reads and writes in memory beyond the caches; measured once in a process.
+pub(crate) fn memory_bandwidth() -> f64 {
+    static MEASURED: OnceLock<f64> = OnceLock::new();
+    *MEASURED.get_or_init(|| {
+        let Ok(mut buffer) = Buffer::<f64>::zeros(22) else { return 1e10 };
+        buffer.fill(1.0);
+        let best = (0..3).map(|_| {
+            let start = Instant::now();
+            buffer.iter_mut().for_each(|number| *number = -*number);
+            start.elapsed()
+        });
+        let seconds = best.min().unwrap_or(Duration::ZERO).as_secs_f64().max(1e-6);
+        2.0 * std::mem::size_of_val::<[f64]>(&buffer) as f64 / seconds
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_sane(prices: Prices) {
+        let Prices { turn, mix, flip, phase, dense, walk } = prices;
+        for price in [turn, mix, flip, phase, dense, walk] {
+            assert!(price.is_finite() && price > 0.0, "{prices:?}");
+        }
+    }
+
+    #[test]
+    fn measured_prices_are_positive_and_measured_once() {
+        is_sane(Prices::measured::<f64>());
+        is_sane(Prices::measured::<f32>());
+        assert_eq!(Prices::measured::<f64>(), Prices::measured::<f64>());
+        assert!(memory_bandwidth() > 0.0);
     }
 }

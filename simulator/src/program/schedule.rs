@@ -104,8 +104,11 @@ pub(crate) fn walks(
         let (taken, mut tile) = take(&mut left, width, lanes, 3, |_| true);
         let changed = taken.iter().fold(0, |mask, element| mask | element.changes());
         let concerned = |element: &Element| element.on.mask & changed != 0;
-        let apart: f64 =
-            pending.iter().filter(|element| is_layerable(element)).map(|element| prices.element(element)).sum();
+        let apart: f64 = pending
+            .iter()
+            .filter(|element| is_layerable(element))
+            .map(|element| prices.element(element))
+            .sum();
         if apart > prices.layer() && pending.iter().any(concerned) {
             let (layer, rest) = std::mem::take(pending).into_iter().partition(is_layerable);
             walks.push(Walk::Layer(layer));
