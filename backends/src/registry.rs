@@ -87,35 +87,27 @@ impl Registry {
 
     /// Asks every driver in turn who is at `address`.
     fn identify_any(&self, address: &qhal::Address) -> Result<Descriptor> {
-        let mut answers: Vec<(&'static str, Error)> = Vec::new();
+        let mut unsupported: Vec<String> = Vec::new();
+        let mut answers: Vec<String> = Vec::new();
         for driver in self.drivers.iter().filter(|driver| driver.recognises(address)) {
-            match driver.identify(address) {
+            let error = match driver.identify(address) {
                 Ok(device) => return Ok(device),
-                Err(error) if error.kind() == ErrorKind::Unsupported => {}
+                Err(error) => error,
+            };
+            let answer = format!("{}: {}", driver.name(), error.chain());
+            match error.kind() {
+                ErrorKind::Unsupported => unsupported.push(answer),
                 // The wire itself is missing or closed to us: the next driver would only say the same.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::Busy
-                    ) =>
-                {
-                    return Err(error);
-                }
-                Err(error) => answers.push((driver.name(), error)),
+                ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::Busy => return Err(error),
+                _ => answers.push(answer),
             }
         }
         if answers.is_empty() {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("no driver knows addresses like {address}"),
-            ));
+            let list = unsupported.join("; ");
+            return Err(Error::new(ErrorKind::Unsupported, format!("no driver can use {address} ({list})")));
         }
-        let list: Vec<String> =
-            answers.iter().map(|(name, error)| format!("{name}: {}", error.chain())).collect();
-        Err(Error::new(
-            ErrorKind::NotFound,
-            format!("no driver recognises what is at {address} ({})", list.join("; ")),
-        ))
+        let list = answers.join("; ");
+        Err(Error::new(ErrorKind::NotFound, format!("no driver recognises what is at {address} ({list})")))
     }
 
     /// Opens a device that was listed or found.

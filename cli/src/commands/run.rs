@@ -26,6 +26,11 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Outcome {
     let begun = Instant::now();
     let circuit = read_circuit(&args.file)?;
     let parse = begun.elapsed();
+    if circuit.qubits() == 0 {
+        let message =
+            format!("{}: the program declares no qubits, so there is nothing to run", args.file.display());
+        return Err(Error::new(ErrorKind::InvalidInput, message).into());
+    }
     let shots = args.shots.or(context.config.run.shots).unwrap_or(1024);
     let wanted = Wanted { probabilities: args.show == Show::Probabilities, state: args.show == Show::State };
     let job = Job { program: Program::Circuit(circuit.clone()), shots, seed: args.seed, wanted };
@@ -79,14 +84,16 @@ pub(crate) fn execute_on(
 ) -> Outcome<(Descriptor, JobResult)> {
     let registry = catalog::registry(&context.options(Some(engine))?);
     let selected = select(&registry, Kind::Processor, policy, spec)?;
-    if let Some(announcement) = selected.announcement() {
-        report::note(format!("note: {announcement}"));
-    }
+    let announcement = selected.announcement();
     let OpenDevice::Processor(mut processor) = selected.device else {
         return Err(Failure::usage("that device runs no circuits"));
     };
     let descriptor = processor.descriptor().clone();
     let id = processor.submit(job)?;
+    // Said once it is sure that the simulation is what answers, before it does.
+    if let Some(announcement) = announcement {
+        report::note(format!("note: {announcement}"));
+    }
     let bar = report::spinner("running");
     let begun = Instant::now();
     let mut pause = |_: &qhal::JobState| {
