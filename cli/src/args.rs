@@ -218,6 +218,9 @@ pub(crate) struct RunArgs {
     /// How to simulate.
     #[arg(long, value_enum, default_value_t = Method::Auto)]
     pub(crate) method: Method,
+    /// Show how the simulation would do it, pass by pass with the predicted time, and run nothing.
+    #[arg(long, conflicts_with_all = ["show", "out", "device"])]
+    pub(crate) explain: bool,
 }
 
 /// Settings of the simulated processor.

@@ -129,3 +129,12 @@ fn hardware_is_not_replaced_by_a_simulation_behind_the_users_back() {
     let output = qhal_with_input(&["run", "-", "--shots", "1"], BELL);
     assert!(output.status.success() && stderr(&output).contains("a simulation"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_plan_is_shown_without_running_it() {
+    let output = qhal_with_input(&["run", "-", "--explain"], BELL);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("2 unitaries"), "{text}");
+    assert_eq!(qhal(&["run", "x.qasm", "--explain", "--show", "state"]).status.code(), Some(2));
+}

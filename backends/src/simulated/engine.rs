@@ -17,6 +17,14 @@ impl Engine {
         Ok(Self(Simulator::new(settings.options())?))
     }
 
+    /// How `circuit` would be run: its passes, and the time they are predicted to take.
+    ///
+    /// # Errors
+    /// `Exhausted` when the state would not fit.
+    pub fn explain(&self, circuit: &Circuit) -> Result<String> {
+        Ok(self.0.plan(circuit)?.explain())
+    }
+
     /// Plans `circuit`, allocates a state and runs all of it but the final measurements.
     ///
     /// # Errors

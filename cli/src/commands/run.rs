@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use qhal::circuit::{BitString, Register};
 use qhal::processor::{Counts, Job, JobResult, Program, Wanted, wait};
 use qhal::{Circuit, Complex64, Descriptor, Error, ErrorKind, Kind, OpenDevice};
+use qhal_backends::simulated::Engine;
 use qhal_backends::{catalog, select};
 use serde_json::{Map, Value, json};
 
@@ -30,6 +31,14 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Outcome {
         let message =
             format!("{}: the program declares no qubits, so there is nothing to run", args.file.display());
         return Err(Error::new(ErrorKind::InvalidInput, message).into());
+    }
+    if args.explain {
+        let plan = Engine::new(&context.processor(Some(args.engine)))?.explain(&circuit)?;
+        return if context.json {
+            report::json(&json!({"plan": plan}))
+        } else {
+            report::line(plan.trim_end())
+        };
     }
     let shots = args.shots.or(context.config.run.shots).unwrap_or(1024);
     let wanted = Wanted { probabilities: args.show == Show::Probabilities, state: args.show == Show::State };
