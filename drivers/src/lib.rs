@@ -6,6 +6,7 @@
 
 pub mod catalogue;
 pub mod entropy;
+pub mod fault;
 pub mod transport;
 
 pub use catalogue::{DriverOptions, EmulatedModel, EmulatorOptions, all, emulators};

@@ -1,11 +1,7 @@
 //! What can be wrong with an emulated TrueRNG, by name.
 
-use std::fmt;
-use std::str::FromStr;
-
-use qhal::{Error, ErrorKind};
-
 use super::super::model::Model;
+use crate::fault::{self, FaultName};
 
 /// One way for the device to be broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,73 +47,20 @@ impl FaultKind {
     }
 }
 
-impl fmt::Display for FaultKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+impl FaultName for FaultKind {
+    const DEVICE: &'static str = "a TrueRNG";
+    const KINDS: &'static [Self] = &Self::ALL;
+
+    fn name(self) -> &'static str {
+        self.as_str()
+    }
+
+    /// Being pulled out needs something to be pulled out of. What is sent while the mode is switched counts: a TrueRNGpro
+    /// streams 400 kB/s meanwhile.
+    fn usually_after(self) -> u64 {
+        if self == Self::Unplug { 2048 } else { 0 }
     }
 }
 
-/// A fault, and from when on: written `stall`, or `stall:4096` for one that shows after 4096 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Fault {
-    /// What is wrong.
-    pub kind: FaultKind,
-    /// How many bytes the device sends before, those included that it sends while it is switched (a TrueRNGpro streams
-    /// 400 kB/s meanwhile). Being pulled out needs something to be pulled out of, so `unplug` alone means after 2048.
-    pub after: u64,
-}
-
-impl From<FaultKind> for Fault {
-    fn from(kind: FaultKind) -> Self {
-        Self { kind, after: if kind == FaultKind::Unplug { 2048 } else { 0 } }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.kind, self.after)
-    }
-}
-
-impl FromStr for Fault {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let (name, after) = match text.split_once(':') {
-            Some((name, after)) => (name, Some(after.parse::<u64>().ok())),
-            None => (text, None),
-        };
-        let kind = FaultKind::ALL.into_iter().find(|kind| kind.as_str() == name);
-        match (kind, after) {
-            (Some(kind), None) => Ok(kind.into()),
-            (Some(kind), Some(Some(after))) => Ok(Self { kind, after }),
-            _ => {
-                let names: Vec<_> = FaultKind::ALL.iter().map(|kind| kind.as_str()).collect();
-                let names = names.join(", ");
-                Err(Error::new(
-                    ErrorKind::InvalidInput,
-                    format!(
-                        "'{text}' is no fault of a TrueRNG: use one of {names}, with ':N' for after N bytes"
-                    ),
-                ))
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_read_back() {
-        for kind in FaultKind::ALL {
-            let fault = Fault::from(kind);
-            assert_eq!(kind.to_string().parse::<Fault>().unwrap(), fault);
-            assert_eq!(fault.to_string().parse::<Fault>().unwrap(), fault);
-        }
-        for bad in ["", "broken", "stall:", "stall:-1", "stall:soon"] {
-            assert_eq!(bad.parse::<Fault>().unwrap_err().kind(), ErrorKind::InvalidInput, "{bad}");
-        }
-    }
-}
+/// A fault of a TrueRNG, and after how many bytes it shows.
+pub type Fault = fault::Fault<FaultKind>;

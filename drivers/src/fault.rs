@@ -1,0 +1,97 @@
+//! What is wrong with an emulated device, and from when on: the written form that all emulators share.
+
+use std::fmt;
+use std::str::FromStr;
+
+use qhal::{Error, ErrorKind};
+
+/// The ways in which one emulated device can be broken.
+pub trait FaultName: Copy + Eq + 'static {
+    /// The device, in a sentence: `a QCicada`.
+    const DEVICE: &'static str;
+    /// All of them.
+    const KINDS: &'static [Self];
+
+    /// The name on the command line.
+    fn name(self) -> &'static str;
+
+    /// How many bytes the device sends before, where nobody says.
+    fn usually_after(self) -> u64 {
+        0
+    }
+}
+
+/// A fault, and from when on: written `gone`, or `gone:10000` for one that shows after 10 000 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fault<K> {
+    /// What is wrong.
+    pub kind: K,
+    /// How many bytes the device sends before.
+    pub after: u64,
+}
+
+impl<K: FaultName> From<K> for Fault<K> {
+    fn from(kind: K) -> Self {
+        Self { kind, after: kind.usually_after() }
+    }
+}
+
+impl<K: FaultName> fmt::Display for Fault<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind.name(), self.after)
+    }
+}
+
+impl<K: FaultName> FromStr for Fault<K> {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let (name, after) = match text.split_once(':') {
+            Some((name, after)) => (name, Some(after.parse::<u64>().ok())),
+            None => (text, None),
+        };
+        let kind = K::KINDS.iter().copied().find(|kind| kind.name() == name);
+        match (kind, after) {
+            (Some(kind), None) => Ok(kind.into()),
+            (Some(kind), Some(Some(after))) => Ok(Self { kind, after }),
+            _ => {
+                let names: Vec<_> = K::KINDS.iter().map(|kind| kind.name()).collect();
+                let (device, names) = (K::DEVICE, names.join(", "));
+                let message = format!(
+                    "'{text}' is no fault of {device}: use one of {names}, with ':N' for after N bytes"
+                );
+                Err(Error::new(ErrorKind::InvalidInput, message))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::{qcicada, truerng};
+
+    fn names_read_back<K: FaultName + fmt::Debug>() {
+        for &kind in K::KINDS {
+            let fault = Fault::from(kind);
+            assert_eq!(kind.name().parse::<Fault<K>>().unwrap(), fault);
+            assert_eq!(fault.to_string().parse::<Fault<K>>().unwrap(), fault);
+            let later = Fault { kind, after: 4096 };
+            assert_eq!(later.to_string().parse::<Fault<K>>().unwrap(), later);
+            for bad in [
+                String::new(),
+                "broken".to_owned(),
+                format!("{}:", kind.name()),
+                format!("{}:-1", kind.name()),
+            ] {
+                assert_eq!(bad.parse::<Fault<K>>().unwrap_err().kind(), ErrorKind::InvalidInput, "{bad}");
+            }
+        }
+    }
+
+    #[test]
+    fn faults_of_every_device_are_named_and_read_back() {
+        names_read_back::<qcicada::emulator::FaultKind>();
+        names_read_back::<truerng::emulator::FaultKind>();
+    }
+}
