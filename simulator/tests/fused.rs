@@ -157,3 +157,19 @@ proptest! {
         prop_assert!(off < 1e-12, "off by {:e}", off);
     }
 }
+
+#[test]
+fn states_that_stay_mostly_zero() {
+    // Stretches that were never written are passed over; H in between spreads the state into them.
+    let mut circuit = Circuit::with_size(19, 0);
+    circuit.gate(Gate::H, &[], &[2]).unwrap().gate(Gate::X, &[], &[18]).unwrap();
+    for qubit in 0..18 {
+        circuit.gate(Gate::Cx, &[], &[(qubit + 2) % 19, (qubit + 3) % 19]).unwrap();
+    }
+    circuit.gate(Gate::Ry, &[0.4], &[17]).unwrap().gate(Gate::Ch, &[], &[18, 9]).unwrap();
+    circuit.gate(Gate::Rxx, &[0.9], &[0, 18]).unwrap().gate(Gate::Ccx, &[], &[17, 9, 16]).unwrap();
+    let plain = evolve(&circuit, Precision::F64, 1, false);
+    for threads in [1, 2] {
+        assert!(difference(&plain, &evolve(&circuit, Precision::F64, threads, true)) < 1e-12);
+    }
+}

@@ -1,6 +1,6 @@
 //! Hands out the blocks of a pass: gathers their strips into a buffer of the thread, and scatters them back.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::real::Real;
 use crate::workers::Workers;
@@ -26,6 +26,32 @@ impl Shape {
     /// How many blocks can be other than zero.
     pub(crate) fn blocks(self) -> u64 {
         1 << self.outside().count_ones()
+    }
+}
+
+/// Address bits of a stretch of the state that is remembered to be all zero: about a huge page.
+const STRETCH_BITS: u32 = 17;
+
+/// Which stretches of the state have ever been written; the others are zero, and need not even be read.
+pub(crate) struct Written(Vec<AtomicBool>);
+
+impl Written {
+    /// For a state of `width` address bits: everything, or the beginning alone.
+    pub(crate) fn new(width: u32, everything: bool) -> Self {
+        let stretches = 1usize << width.saturating_sub(STRETCH_BITS);
+        Self((0..stretches).map(|number| AtomicBool::new(everything || number == 0)).collect())
+    }
+
+    fn get(&self, address: u64) -> bool {
+        // Each strip is read and written by one thread in a pass, and passes are joined; a stretch that another thread
+        // marks meanwhile only costs a look at zeros.
+        self.0.get((address >> STRETCH_BITS) as usize).is_none_or(|written| written.load(Ordering::Relaxed))
+    }
+
+    fn set(&self, address: u64) {
+        if let Some(written) = self.0.get((address >> STRETCH_BITS) as usize) {
+            written.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -64,6 +90,7 @@ pub(crate) fn for_each_block<T: Real, R: Default>(
     workers: &Workers,
     cells: &mut [T],
     shape: Shape,
+    written: &Written,
     work: impl Fn(u64, &mut [T], &mut R) + Sync,
 ) {
     let Shape { resident, width, live_before, live_after } = shape;
@@ -91,6 +118,9 @@ pub(crate) fn for_each_block<T: Real, R: Default>(
             }
             let address = deposit(number, outside);
             if contiguous {
+                if !written.get(address) {
+                    continue;
+                }
                 // SAFETY: the block begins at `address`, whose resident bits are 0, and no other block has its cells.
                 let block = unsafe {
                     std::slice::from_raw_parts_mut(shared.0.add(2 * address as usize), 2 << block_bits)
@@ -100,9 +130,13 @@ pub(crate) fn for_each_block<T: Real, R: Default>(
                 }
                 continue;
             }
+            let may_be_set = |offset: u64| offset & !live_before == 0 && written.get(address | offset);
+            if !strips.iter().any(|&offset| may_be_set(offset)) {
+                continue;
+            }
             let mut empty = true;
             for (&offset, to) in strips.iter().zip(block.chunks_exact_mut(strip)) {
-                if offset & !live_before != 0 {
+                if !may_be_set(offset) {
                     to.fill(T::default());
                     continue;
                 }
@@ -119,10 +153,12 @@ pub(crate) fn for_each_block<T: Real, R: Default>(
             }
             work(address, block, &mut room);
             for (&offset, from) in strips.iter().zip(block.chunks_exact(strip)) {
-                if offset & !live_after == 0 {
+                let there = address | offset;
+                if offset & !live_after == 0 && (written.get(there) || !is_zero(from)) {
+                    written.set(there);
                     // SAFETY: as above.
                     unsafe {
-                        let to = shared.0.add(2 * (address | offset) as usize);
+                        let to = shared.0.add(2 * there as usize);
                         std::ptr::copy_nonoverlapping(from.as_ptr(), to, strip);
                     }
                 }

@@ -17,7 +17,7 @@ mod avx512;
 
 use std::sync::OnceLock;
 
-pub(crate) use blocks::{Shape, for_each_block};
+pub(crate) use blocks::{Shape, Written, for_each_block};
 use layer::MAX_HIGH_BITS;
 pub(crate) use layer::{HighBit, Layer};
 pub(crate) use ops::{Kind, Line, Sweep, TileOp, Where};

@@ -12,7 +12,7 @@ use std::fmt::Write;
 
 use qhal::Complex64;
 
-use crate::kernels::{Choose, Kernels, Line, Shape, Sweep, for_each_block};
+use crate::kernels::{Choose, Kernels, Line, Shape, Sweep, Written, for_each_block};
 use crate::lower::Op;
 use crate::real::Real;
 use crate::reference;
@@ -38,6 +38,8 @@ const MIN_MEASURED_QUBITS: u32 = 16;
 #[derive(Clone, Debug)]
 pub(crate) struct Program<T: Real> {
     parts: Vec<Part<T>>,
+    /// Whether it begins at |0…0⟩.
+    alone: bool,
     /// Which address bit each qubit is in the end.
     positions: Vec<u8>,
     /// Address bits that read the other way round in the end.
@@ -108,7 +110,7 @@ impl<T: Choose> Program<T> {
         if let Some(global) = global.filter(|global| (global - 1.0).norm_sqr() > 1e-31) {
             maker.add(Vec::new(), global);
         }
-        Self { parts: maker.parts, positions, flips }
+        Self { parts: maker.parts, alone, positions, flips }
     }
 
     /// The program in words, a line a pass, and how long it should take on `threads` threads.
@@ -138,18 +140,26 @@ impl<T: Choose> Program<T> {
     /// Applies the program to a state whose qubits lie in order.
     pub(crate) fn run(&self, register: &mut Register<T>) {
         let kernels = T::chosen();
+        let mut written = Written::new(register.width(), !self.alone);
         for part in &self.parts {
             match part {
                 Part::Plain(op) => {
                     reference::apply(register, op);
                     reference::restore_order(register);
+                    written = Written::new(register.width(), true);
                 }
                 Part::Passes { passes, lines } => {
                     let workers = register.workers.clone();
                     for pass in passes {
-                        for_each_block(&workers, &mut register.cells, pass.shape, |address, block, room| {
-                            pass.apply(kernels, lines, address, block, room);
-                        });
+                        for_each_block(
+                            &workers,
+                            &mut register.cells,
+                            pass.shape,
+                            &written,
+                            |address, block, room| {
+                                pass.apply(kernels, lines, address, block, room);
+                            },
+                        );
                     }
                 }
             }
