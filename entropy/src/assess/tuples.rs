@@ -100,6 +100,14 @@ impl Repeats {
     }
 }
 
+/// The length of the longest substring that occurs twice; 0 when every symbol occurs once.
+///
+/// # Errors
+/// Those of sorting the suffixes.
+pub(super) fn longest_repeat(symbols: &[u8]) -> Result<usize> {
+    Ok(common_prefixes(symbols)?.into_iter().fold(0, i32::max) as usize)
+}
+
 /// §6.3.5 and §6.3.6.
 ///
 /// # Errors
