@@ -16,6 +16,9 @@ pub const BLOCK_BITS: u32 = 256;
 /// (SP 800-90C: at least n_out + 64).
 pub const FULL_ENTROPY_MARGIN_BITS: u32 = 64;
 
+/// The most bits of min-entropy per bit that a component which is not vetted is credited with (SP 800-90B §3.1.5.2).
+const NOT_VETTED_MOST: f64 = 0.999;
+
 /// The most samples for one block; a source that needs more gives too little to be worth reading.
 const MOST_SAMPLES_PER_BLOCK: f64 = (1 << 24) as f64;
 
@@ -45,6 +48,27 @@ pub fn output_entropy(n_in: u32, n_out: u32, nw: u32, h_in: f64) -> Result<f64> 
     let u = log2_sum(excess, 0.5 * (1.0 + n.log2() + excess + LN_2.log2()));
     let omega = u + p_low;
     Ok((-psi.max(omega)).clamp(0.0, n))
+}
+
+/// Min-entropy, in bits, of the output of a conditioning component that is not vetted (SP 800-90B §3.1.5.2): XOR folding,
+/// an LFSR, a Toeplitz matrix, a sponge of the device's maker.
+///
+/// The widths and `h_in` are those of [`output_entropy`]. `rate` is h′: the entropy that an assessment of the output
+/// ([`assess::non_iid`](crate::assess::non_iid()), on the bit string) found, in bits per bit. Such a component is never
+/// credited with more than 0.999 bits per bit.
+///
+/// # Errors
+/// `InvalidInput` as [`output_entropy`], and when `rate` is not above 0 and at most 1.
+pub fn output_entropy_not_vetted(n_in: u32, n_out: u32, nw: u32, h_in: f64, rate: f64) -> Result<f64> {
+    if !(rate > 0.0 && rate <= 1.0) {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "an output cannot hold {rate} bits of min-entropy per bit; give more than 0 and at most 1"
+            ),
+        ));
+    }
+    Ok(output_entropy(n_in, n_out, nw, h_in)?.min(rate.min(NOT_VETTED_MOST) * f64::from(n_out)))
 }
 
 /// log2(1 − 2^x) for x < 0.
@@ -167,6 +191,21 @@ mod tests {
         for (n_in, n_out, nw, h_in) in [(0, 1, 1, 0.0), (8, 0, 8, 1.0), (8, 8, 8, 8.5), (8, 8, 8, f64::NAN)] {
             assert_eq!(output_entropy(n_in, n_out, nw, h_in).unwrap_err().kind(), ErrorKind::InvalidInput);
         }
+    }
+
+    #[test]
+    fn what_is_not_vetted_is_credited_with_the_least_of_three() {
+        let out = |h_in, rate| output_entropy_not_vetted(2048, 256, 256, h_in, rate).unwrap();
+        // Each of the three in turn is the least: 0.999 bits per bit, the rate, what went in.
+        assert!((out(2000.0, 1.0) - 255.744).abs() < 1e-9);
+        assert!((out(2000.0, 0.5) - 128.0).abs() < 1e-9);
+        assert!((out(100.25, 0.9) - 100.25).abs() < 1e-9);
+        for rate in [0.0, -0.5, 1.5, f64::NAN, f64::INFINITY] {
+            let refused = output_entropy_not_vetted(2048, 256, 256, 100.0, rate).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{rate}");
+        }
+        let refused = output_entropy_not_vetted(8, 8, 8, 9.0, 0.5).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput);
     }
 
     #[test]
