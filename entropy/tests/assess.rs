@@ -5,6 +5,7 @@
 use std::num::NonZero;
 use std::path::Path;
 
+use proptest::prelude::*;
 use qhal::ErrorKind;
 use qhal_entropy::assess::{Estimates, non_iid};
 
@@ -198,4 +199,29 @@ fn what_cannot_be_assessed_is_refused() {
     let (fit, wide) = (non_iid(&samples, Some(4), TWO).unwrap(), non_iid(&samples, Some(8), TWO).unwrap());
     assert_eq!((fit.warnings.len(), wide.warnings.len()), (1, 2));
     assert!(wide.h_bitstring < fit.h_bitstring);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever comes in: an error, or figures between 0 and the bits of a symbol that no number of threads changes.
+    #[test]
+    fn any_samples_give_possible_figures(
+        samples in prop::collection::vec(any::<u8>(), 0..400),
+        mask in any::<u8>(),
+        repeat in 1usize..20,
+        bits in prop::option::of(0u8..10),
+    ) {
+        let samples = samples.iter().map(|sample| sample & mask).collect::<Vec<u8>>().repeat(repeat);
+        let Ok(found) = non_iid(&samples, bits, TWO) else { return Ok(()) };
+        prop_assert_eq!(&found, &non_iid(&samples, bits, NonZero::<usize>::MIN).unwrap());
+        let width = f64::from(found.bits);
+        for (most, estimates) in [(width, Some(found.original)), (1.0, found.bitstring)] {
+            for (name, estimate) in estimates.iter().flat_map(Estimates::named) {
+                prop_assert!(estimate.is_none_or(|h| (0.0..=most).contains(&h)), "{name}: {estimate:?}");
+            }
+        }
+        prop_assert!(found.assessed >= 0.0 && found.assessed <= found.h_original);
+        prop_assert!(found.assessed <= width * found.h_bitstring.unwrap_or(1.0));
+    }
 }

@@ -208,6 +208,15 @@ mod tests {
         }
     }
 
+    /// What NIST's `ea_restart` 1.1.7 finds by simulating five million rows, and so may miss by one.
+    #[test]
+    fn cutoffs_agree_with_the_simulation_of_nist() {
+        for (initial, simulated) in [(0.8, 642u32), (3.5, 135)] {
+            let found = cutoff(initial);
+            assert!(found.abs_diff(simulated) <= 1, "{initial}: {found} instead of {simulated}");
+        }
+    }
+
     #[test]
     fn no_count_stays_below_the_share_and_none_exceeds_the_row() {
         for initial in [0.01, 0.5, 1.0, 3.0f64.log2(), 3.3, 4.0, 7.9, 8.0] {
