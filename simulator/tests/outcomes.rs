@@ -198,3 +198,23 @@ fn readings_agree_with_each_other() {
     assert_eq!(state.marginal(&[7]).unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(state.marginal(&[1, 1]).unwrap_err().kind(), ErrorKind::InvalidInput);
 }
+
+/// 1/√2 rounded to `f32` is a little too small: thousands of Hadamards would show.
+#[test]
+fn single_precision_keeps_its_probabilities_through_thousands_of_gates() {
+    let mut circuit = Circuit::with_size(3, 0);
+    for round in 0..2000 {
+        circuit.gate(Gate::H, &[], &[round % 3]).unwrap();
+        circuit.gate(Gate::Rz, &[0.37], &[(round + 1) % 3]).unwrap();
+        circuit.gate(Gate::Cx, &[], &[round % 3, (round + 1) % 3]).unwrap();
+    }
+    let found = [Precision::F32, Precision::F64].map(|precision| {
+        let simulator = Simulator::new(Options { precision, ..Options::default() }).unwrap();
+        let state = simulator.run(&circuit).unwrap();
+        (0..8).map(|index| state.probability(index)).collect::<Vec<_>>()
+    });
+    assert!((found[0].iter().sum::<f64>() - 1.0).abs() < 1e-9, "{found:?}");
+    for (single, double) in found[0].iter().zip(&found[1]) {
+        assert!((single - double).abs() < 1e-5, "{found:?}");
+    }
+}

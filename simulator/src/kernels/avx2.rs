@@ -1,16 +1,17 @@
 //! Vectors as pairs of AVX2 registers, with fused multiply-add.
 
 use std::arch::x86_64::{
-    __m256, __m256d, _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_fmsub_pd, _mm256_fmsub_ps, _mm256_fnmadd_pd,
-    _mm256_fnmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps, _mm256_mul_pd, _mm256_mul_ps, _mm256_set1_pd,
-    _mm256_set1_ps, _mm256_storeu_pd, _mm256_storeu_ps,
+    __m256, __m256d, _mm256_add_pd, _mm256_add_ps, _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_fmsub_pd,
+    _mm256_fmsub_ps, _mm256_fnmadd_pd, _mm256_fnmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps, _mm256_mul_pd,
+    _mm256_mul_ps, _mm256_set1_pd, _mm256_set1_ps, _mm256_storeu_pd, _mm256_storeu_ps, _mm256_sub_pd,
+    _mm256_sub_ps,
 };
 
 use super::simd::Simd;
 use crate::real::Real;
 
 macro_rules! paired {
-    ($name:ident, $real:ty, $register:ty, $half:literal, $load:ident, $store:ident, $splat:ident, $mul:ident,
+    ($name:ident, $real:ty, $register:ty, $half:literal, $load:ident, $store:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident,
      $fmadd:ident, $fmsub:ident, $fnmadd:ident) => {
         /// Two registers.
         #[derive(Clone, Copy)]
@@ -40,6 +41,18 @@ macro_rules! paired {
             fn splat(value: $real) -> Self {
                 // SAFETY: as above.
                 unsafe { Self($splat(value), $splat(value)) }
+            }
+
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { Self($add(self.0, other.0), $add(self.1, other.1)) }
+            }
+
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { Self($sub(self.0, other.0), $sub(self.1, other.1)) }
             }
 
             #[inline(always)]
@@ -94,6 +107,8 @@ paired!(
     _mm256_loadu_pd,
     _mm256_storeu_pd,
     _mm256_set1_pd,
+    _mm256_add_pd,
+    _mm256_sub_pd,
     _mm256_mul_pd,
     _mm256_fmadd_pd,
     _mm256_fmsub_pd,
@@ -107,6 +122,8 @@ paired!(
     _mm256_loadu_ps,
     _mm256_storeu_ps,
     _mm256_set1_ps,
+    _mm256_add_ps,
+    _mm256_sub_ps,
     _mm256_mul_ps,
     _mm256_fmadd_ps,
     _mm256_fmsub_ps,

@@ -1,16 +1,16 @@
 //! Vectors as AVX-512 registers.
 
 use std::arch::x86_64::{
-    __m512, __m512d, _mm512_castpd_si512, _mm512_castps_si512, _mm512_fmadd_pd, _mm512_fmadd_ps,
-    _mm512_fmsub_pd, _mm512_fmsub_ps, _mm512_fnmadd_pd, _mm512_fnmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps,
-    _mm512_mul_pd, _mm512_mul_ps, _mm512_permutexvar_pd, _mm512_permutexvar_ps, _mm512_set1_pd,
-    _mm512_set1_ps, _mm512_storeu_pd, _mm512_storeu_ps,
+    __m512, __m512d, _mm512_add_pd, _mm512_add_ps, _mm512_castpd_si512, _mm512_castps_si512, _mm512_fmadd_pd,
+    _mm512_fmadd_ps, _mm512_fmsub_pd, _mm512_fmsub_ps, _mm512_fnmadd_pd, _mm512_fnmadd_ps, _mm512_loadu_pd,
+    _mm512_loadu_ps, _mm512_mul_pd, _mm512_mul_ps, _mm512_permutexvar_pd, _mm512_permutexvar_ps,
+    _mm512_set1_pd, _mm512_set1_ps, _mm512_storeu_pd, _mm512_storeu_ps, _mm512_sub_pd, _mm512_sub_ps,
 };
 
 use super::simd::Simd;
 
 macro_rules! wide {
-    ($name:ident, $real:ty, $register:ty, $load:ident, $store:ident, $splat:ident, $mul:ident, $fmadd:ident,
+    ($name:ident, $real:ty, $register:ty, $load:ident, $store:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $fmadd:ident,
      $fmsub:ident, $fnmadd:ident, $permute:ident, $cast:ident) => {
         /// One register.
         #[derive(Clone, Copy)]
@@ -37,6 +37,18 @@ macro_rules! wide {
             fn splat(value: $real) -> Self {
                 // SAFETY: as above.
                 Self(unsafe { $splat(value) })
+            }
+
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $add(self.0, other.0) })
+            }
+
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $sub(self.0, other.0) })
             }
 
             #[inline(always)]
@@ -79,6 +91,8 @@ wide!(
     _mm512_loadu_pd,
     _mm512_storeu_pd,
     _mm512_set1_pd,
+    _mm512_add_pd,
+    _mm512_sub_pd,
     _mm512_mul_pd,
     _mm512_fmadd_pd,
     _mm512_fmsub_pd,
@@ -93,6 +107,8 @@ wide!(
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_set1_ps,
+    _mm512_add_ps,
+    _mm512_sub_ps,
     _mm512_mul_ps,
     _mm512_fmadd_ps,
     _mm512_fmsub_ps,

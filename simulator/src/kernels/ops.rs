@@ -57,11 +57,12 @@ pub(crate) enum Kind<T> {
     LaneFlip { groups: u8, at: u32 },
     /// Multiplication by two lines: real parts at `at`, imaginary parts after it.
     Phase { groups: u8, at: u32 },
-    /// A matrix on two tile bits (0, 1), (0, 2) or (1, 2), named 0 to 2: 16 complex numbers, one line each part.
+    /// A matrix on two tile bits (0, 1), (0, 2) or (1, 2), named 0 to 2: 16 complex numbers a + ib, each in
+    /// three lines as a + b, b and a.
     Dense { pair: u8, at: u32 },
-    /// A matrix on a tile bit and a lane bit: the line at `at` permutes, then 8 complex lines.
+    /// A matrix on a tile bit and a lane bit: the line at `at` permutes, then 8 numbers in such three lines.
     DenseLane { bit: u8, at: u32 },
-    /// A matrix on two lane bits: three lines that permute, then 4 complex lines.
+    /// A matrix on two lane bits: three lines that permute, then 4 numbers in such three lines.
     DenseLanes { at: u32 },
 }
 
@@ -78,9 +79,9 @@ impl<T> Kind<T> {
             Self::LaneTurn { at } | Self::Phase { at, .. } => (at, 2),
             Self::LaneMix { at, .. } => (at, 3),
             Self::LaneFlip { at, .. } => (at, 1),
-            Self::Dense { at, .. } => (at, 32),
-            Self::DenseLane { at, .. } => (at, 17),
-            Self::DenseLanes { at } => (at, 11),
+            Self::Dense { at, .. } => (at, 48),
+            Self::DenseLane { at, .. } => (at, 25),
+            Self::DenseLanes { at } => (at, 15),
         };
         at as usize + count
     }

@@ -39,6 +39,16 @@ impl<T: Real> Simd<T> for Plain<T> {
     }
 
     #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        self.zip(other, other, |a, b, _| a + b)
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        self.zip(other, other, |a, b, _| a - b)
+    }
+
+    #[inline(always)]
     fn mul(self, by: Self) -> Self {
         self.zip(by, by, |a, b, _| a * b)
     }

@@ -25,6 +25,12 @@ pub(super) trait Simd<T: Real>: Copy {
     /// The same number in all lanes.
     fn splat(value: T) -> Self;
 
+    /// `self + other`.
+    fn add(self, other: Self) -> Self;
+
+    /// `self − other`.
+    fn sub(self, other: Self) -> Self;
+
     /// `self · by`.
     fn mul(self, by: Self) -> Self;
 

@@ -41,8 +41,8 @@ fn all_kinds<T: Real>(noise: &mut Noise) -> (Vec<Kind<T>>, Vec<Line<T>>) {
             kinds.push(Kind::Mix { bit, pairs, at: at(0, 4, noise) });
             kinds.push(Kind::Flip { bit, pairs });
         }
-        kinds.push(Kind::DenseLane { bit, at: at(1, 16, noise) });
-        kinds.push(Kind::Dense { pair: bit, at: at(0, 32, noise) });
+        kinds.push(Kind::DenseLane { bit, at: at(1, 24, noise) });
+        kinds.push(Kind::Dense { pair: bit, at: at(0, 48, noise) });
     }
     kinds.push(Kind::LaneTurn { at: at(1, 1, noise) });
     for groups in [0xff, 0x5a] {
@@ -50,7 +50,7 @@ fn all_kinds<T: Real>(noise: &mut Noise) -> (Vec<Kind<T>>, Vec<Line<T>>) {
         kinds.push(Kind::LaneFlip { groups, at: at(1, 0, noise) });
         kinds.push(Kind::Phase { groups, at: at(0, 2, noise) });
     }
-    kinds.push(Kind::DenseLanes { at: at(3, 8, noise) });
+    kinds.push(Kind::DenseLanes { at: at(3, 12, noise) });
     (kinds, lines)
 }
 

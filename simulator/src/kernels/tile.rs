@@ -61,32 +61,39 @@ impl<T: Real, V: Simd<T>> Constants<T, V> {
         unsafe { V::load(self.lines.add(at).cast()) }
     }
 
-    /// Real parts at `at`, imaginary parts after it.
+    /// A row of a complex matrix times a vector, with three multiplications for each element a + ib, which stands in
+    /// three lines as a + b, b and a: (a + ib)(c + id) = (a + b)c − b(c + d) + i((a + b)c + a(d − c)).
     #[inline(always)]
-    unsafe fn complex(self, at: usize) -> (V, V) {
-        // SAFETY: passed on.
-        unsafe { (self.line(at), self.line(at + 1)) }
-    }
-
-    /// A row of a complex matrix times a vector.
-    #[inline(always)]
-    unsafe fn row(self, at: usize, [a, b, c, d]: [(V, V); 4]) -> (V, V) {
+    unsafe fn row(self, at: usize, [v0, v1, v2, v3]: [Factors<V>; 4]) -> (V, V) {
         // SAFETY: passed on.
         unsafe {
-            let sum = multiply(self.complex(at), a);
-            let sum = multiply_add(sum, self.complex(at + 2), b);
-            let sum = multiply_add(sum, self.complex(at + 4), c);
-            multiply_add(sum, self.complex(at + 6), d)
+            let both = self.line(at).mul(v0.re);
+            let both = self.line(at + 3).mul_add(v1.re, both);
+            let both = self.line(at + 6).mul_add(v2.re, both);
+            let both = self.line(at + 9).mul_add(v3.re, both);
+            let re = self.line(at + 1).neg_mul_add(v0.sum, both);
+            let re = self.line(at + 4).neg_mul_add(v1.sum, re);
+            let re = self.line(at + 7).neg_mul_add(v2.sum, re);
+            let re = self.line(at + 10).neg_mul_add(v3.sum, re);
+            let im = self.line(at + 2).mul_add(v0.difference, both);
+            let im = self.line(at + 5).mul_add(v1.difference, im);
+            let im = self.line(at + 8).mul_add(v2.difference, im);
+            (re, self.line(at + 11).mul_add(v3.difference, im))
         }
     }
 }
 
-/// `sum + (re + i·im)·(vre + i·vim)`.
+/// What a complex vector c + id is multiplied by real lines as: c, c + d and d − c.
+#[derive(Clone, Copy)]
+struct Factors<V> {
+    re: V,
+    sum: V,
+    difference: V,
+}
+
 #[inline(always)]
-fn multiply_add<T: Real, V: Simd<T>>(sum: (V, V), factor: (V, V), value: (V, V)) -> (V, V) {
-    let re = factor.1.neg_mul_add(value.1, factor.0.mul_add(value.0, sum.0));
-    let im = factor.1.mul_add(value.0, factor.0.mul_add(value.1, sum.1));
-    (re, im)
+fn factors<T: Real, V: Simd<T>>(re: V, im: V) -> Factors<V> {
+    Factors { re, sum: re.add(im), difference: im.sub(re) }
 }
 
 /// `(re + i·im)·(vre + i·vim)`.
@@ -275,13 +282,13 @@ unsafe fn apply<T: Real, V: Simd<T>>(
         Kind::DenseLane { bit, at } => {
             let order = line!(at, 0);
             pairs!(V, bit, a, b, k, {
-                let zero = (re[a].permute(order), im[a].permute(order));
-                let one = (re[b].permute(order), im[b].permute(order));
-                let old = [(re[a], im[a]), zero, (re[b], im[b]), one];
+                let zero = factors(re[a].permute(order), im[a].permute(order));
+                let one = factors(re[b].permute(order), im[b].permute(order));
+                let old = [factors(re[a], im[a]), zero, factors(re[b], im[b]), one];
                 // SAFETY: the caller vouches for the lines.
                 unsafe {
                     (re[a], im[a]) = constants.row(at as usize + 1, old);
-                    (re[b], im[b]) = constants.row(at as usize + 9, old);
+                    (re[b], im[b]) = constants.row(at as usize + 13, old);
                 }
             });
         }
@@ -289,10 +296,10 @@ unsafe fn apply<T: Real, V: Simd<T>>(
             let (first, second, both) = (line!(at, 0), line!(at, 1), line!(at, 2));
             each!(V, g in [0 1 2 3 4 5 6 7] {
                 let old = [
-                    (re[g], im[g]),
-                    (re[g].permute(first), im[g].permute(first)),
-                    (re[g].permute(second), im[g].permute(second)),
-                    (re[g].permute(both), im[g].permute(both)),
+                    factors(re[g], im[g]),
+                    factors(re[g].permute(first), im[g].permute(first)),
+                    factors(re[g].permute(second), im[g].permute(second)),
+                    factors(re[g].permute(both), im[g].permute(both)),
                 ];
                 // SAFETY: the caller vouches for the lines.
                 (re[g], im[g]) = unsafe { constants.row(at as usize + 3, old) };
@@ -304,7 +311,7 @@ unsafe fn apply<T: Real, V: Simd<T>>(
 /// Does a matrix on two qubits to four groups.
 ///
 /// # Safety
-/// 32 lines from `at` on must exist.
+/// 48 lines from `at` on must exist.
 #[inline(always)]
 unsafe fn dense<T: Real, V: Simd<T>>(
     at: u32,
@@ -313,13 +320,13 @@ unsafe fn dense<T: Real, V: Simd<T>>(
     set: [usize; 4],
 ) {
     let [a, b, c, d] = set;
-    let old = [(re[a], im[a]), (re[b], im[b]), (re[c], im[c]), (re[d], im[d])];
+    let old = [factors(re[a], im[a]), factors(re[b], im[b]), factors(re[c], im[c]), factors(re[d], im[d])];
     let at = at as usize;
     // SAFETY: the caller vouches for the lines.
     unsafe {
         (re[a], im[a]) = constants.row(at, old);
-        (re[b], im[b]) = constants.row(at + 8, old);
-        (re[c], im[c]) = constants.row(at + 16, old);
-        (re[d], im[d]) = constants.row(at + 24, old);
+        (re[b], im[b]) = constants.row(at + 12, old);
+        (re[c], im[c]) = constants.row(at + 24, old);
+        (re[d], im[d]) = constants.row(at + 36, old);
     }
 }

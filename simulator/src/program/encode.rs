@@ -70,6 +70,13 @@ impl<T: Real> Encoder<T> {
         at
     }
 
+    /// An element a + ib of a dense matrix: a + b, b and a, as the kernels multiply with three multiplications.
+    fn element(&mut self, make: impl Fn(usize) -> Complex64) {
+        self.line(|lane| make(lane).re + make(lane).im);
+        self.line(|lane| make(lane).im);
+        self.line(|lane| make(lane).re);
+    }
+
     /// Encodes a sweep whose tile bits (address bits) are given as a mask.
     pub(crate) fn sweep(
         &mut self,
@@ -193,7 +200,7 @@ impl<T: Real> Encoder<T> {
                 let at = self.lines.len() as u32;
                 for row in 0..4 {
                     for column in 0..4 {
-                        self.complex(|_| element(row, column));
+                        self.element(|_| element(row, column));
                     }
                 }
                 Some(Kind::Dense { pair: a + b - 1, at })
@@ -203,7 +210,7 @@ impl<T: Real> Encoder<T> {
                 for row in 0..2 {
                     for column in 0..2 {
                         for moved in 0..2 {
-                            self.complex(|lane| {
+                            self.element(|lane| {
                                 let half = lane >> lane_bit & 1;
                                 element(row << 1 | half, column << 1 | (half ^ moved))
                             });
@@ -218,7 +225,7 @@ impl<T: Real> Encoder<T> {
                 self.order(|lane| lane ^ flip(2));
                 self.order(|lane| lane ^ flip(3));
                 for moved in 0..4 {
-                    self.complex(|lane| {
+                    self.element(|lane| {
                         let row = (lane >> a & 1) | (lane >> b & 1) << 1;
                         element(row, row ^ moved)
                     });

@@ -81,9 +81,9 @@ fn measure<T: Choose>() -> Option<Prices> {
     const OPERATIONS: usize = 6;
     let mut block = Buffer::<T>::zeros(BLOCK_BITS).ok()?;
     block.fill(T::from_f64(0.5));
-    // Identities and projections: numbers stay as they are, or become zero, however often they are applied.
+    // Zeros and ones: numbers stay moderate however often operations made of them are applied.
     let lines: Vec<Line<T>> =
-        (0..32).map(|line| Line(T::lanes(|_| T::from_f64(if line % 10 == 0 { 1.0 } else { 0.0 })))).collect();
+        (0..48).map(|line| Line(T::lanes(|_| T::from_f64(if line % 10 == 0 { 1.0 } else { 0.0 })))).collect();
     let mut time = |kind: Option<Kind<T>>| {
         let nowhere = Where::default();
         let op = kind.map(|kind| TileOp { outer: nowhere, inner: nowhere, kind });
