@@ -1,4 +1,6 @@
-//! What this machine offers to simulations: memory and processors.
+//! What this machine offers: memory, processors and seeds.
+
+use qhal::{Error, ErrorKind, Result};
 
 /// Bytes that can be allocated now without swapping; 8 GiB where the system does not say.
 pub fn available_memory() -> u64 {
@@ -24,6 +26,17 @@ fn cgroup_limit() -> Option<u64> {
 /// How many threads run at once.
 pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// 256 bits from the operating system, for what need not be repeatable.
+///
+/// # Errors
+/// `Other` when the operating system gives none.
+pub fn seed() -> Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)
+        .map_err(|cause| Error::new(ErrorKind::Other, "the operating system gave no seed").because(cause))?;
+    Ok(seed)
 }
 
 #[cfg(test)]

@@ -79,6 +79,9 @@ pub(crate) enum RngCommand {
     /// Read random bytes: all of them, or none and exit status 1.
     #[command(after_help = "Example: qhal rng read -n 1MiB --device hwrng -o key-material.bin")]
     Read(ReadArgs),
+    /// Assess the min-entropy of raw samples in a file as NIST SP 800-90B does; one sample a byte.
+    #[command(after_help = "Example: qhal rng assess noise.bin --bits 8 --json")]
+    Assess(AssessArgs),
 }
 
 #[derive(Subcommand, Debug)]
@@ -160,6 +163,24 @@ pub(crate) struct ReadArgs {
     /// Read with the device's signature over every block and verify it (QCicada; needs qcicada.ca_public_key).
     #[arg(long)]
     pub(crate) signed: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AssessArgs {
+    /// The samples, one a byte, in the low bits.
+    pub(crate) file: PathBuf,
+    /// Bits of a sample, 1 to 8 [default: those of the widest symbol].
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub(crate) bits: Option<u8>,
+    /// The track for independent, equally distributed samples: tests that would show otherwise, and an estimate.
+    #[arg(long, conflicts_with = "non_iid")]
+    pub(crate) iid: bool,
+    /// The ten estimators of the general track; this is the default.
+    #[arg(long)]
+    pub(crate) non_iid: bool,
+    /// Restart tests on 1000 samples of each of 1000 restarts, against this initial estimate in bits per sample.
+    #[arg(long, value_name = "H", conflicts_with_all = ["iid", "non_iid"])]
+    pub(crate) restart: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -15,6 +15,7 @@ fn every_subcommand_has_help_with_a_working_example() {
         &["doctor"],
         &["emulate"],
         &["rng", "read"],
+        &["rng", "assess"],
         &["run"],
         &["demo"],
         &["bench", "statevector"],
@@ -105,4 +106,23 @@ fn the_demo_shows_devices_randomness_and_counts() {
     for part in ["simulator:qrng, Simulated", "qcicada:QC0000000217, Unverified (pseudo-terminal)", "101"] {
         assert!(text.contains(part), "{part} is not in: {text}");
     }
+}
+
+/// The sample file and figures of NIST's tool (tests/data/README.md).
+#[test]
+fn a_file_of_samples_is_assessed_as_nist_does() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/sp800-90b/rand4_short.bin");
+    let document = json(&qhal(&["rng", "assess", file, "--json"]));
+    assert_eq!(
+        (&document["samples"], &document["symbols"], &document["bits"]),
+        (&10_000.into(), &16.into(), &4.into())
+    );
+    let near = |value: &serde_json::Value, expected: f64| (value.as_f64().unwrap() - expected).abs() < 1e-6;
+    assert!(near(&document["assessed"], 3.2154882678767365), "{document}");
+    assert!(near(&document["estimates"]["original"]["lag"], 3.7836506125537386), "{document}");
+    assert!(near(&document["estimates"]["bitstring"]["compression"], 0.803_872_066_969_184_1), "{document}");
+    assert!(document["estimates"]["original"]["collision"].is_null());
+    assert_fails(&qhal(&["rng", "assess", "/no/such/file"]), 1, &["/no/such/file"]);
+    assert_fails(&qhal(&["rng", "assess", file, "--bits", "2"]), 1, &["rand4_short.bin"]);
+    assert_eq!(qhal(&["rng", "assess", file, "--iid", "--restart", "3"]).status.code(), Some(2));
 }

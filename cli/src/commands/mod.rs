@@ -7,6 +7,7 @@ mod devices;
 mod doctor;
 mod emulate;
 mod info;
+mod rng_assess;
 mod rng_read;
 mod run;
 mod show;
@@ -33,6 +34,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Some(Command::Doctor(args)) => doctor::run(&context, &args),
         Some(Command::Emulate(args)) => emulate::run(&context, &args),
         Some(Command::Rng(RngCommand::Read(args))) => rng_read::run(&context, &args),
+        Some(Command::Rng(RngCommand::Assess(args))) => rng_assess::run(&context, &args),
         Some(Command::Run(args)) => run::run(&context, &args),
         Some(Command::Demo) => demo::run(&context),
         Some(Command::Bench(BenchCommand::Statevector(args))) => bench::statevector(&context, &args),
