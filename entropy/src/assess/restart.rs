@@ -1,4 +1,4 @@
-//! Restart tests: does the source give the same again when it is started again (SP 800-90B §3.1.4)?
+//! Restart tests: whether the source gives the same again when it is started again (SP 800-90B §3.1.4).
 
 use std::num::NonZero;
 

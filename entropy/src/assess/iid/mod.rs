@@ -1,4 +1,4 @@
-//! The IID track: is there any sign that the samples are not independent and equally distributed?
+//! The IID track: looks for any sign that the samples are not independent and equally distributed.
 
 mod chi_square;
 mod gamma;

@@ -1,4 +1,4 @@
-//! The permutation tests: is any statistic of the samples extreme among those of their permutations (SP 800-90B §5.1)?
+//! The permutation tests: whether any statistic of the samples is extreme among those of their permutations (§5.1).
 
 use std::num::NonZero;
 
