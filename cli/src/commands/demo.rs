@@ -6,7 +6,7 @@ use qhal_backends::emulate::{self, Request};
 use qhal_backends::random::{Output, Random};
 use qhal_backends::{DeviceSpec, choose};
 
-use super::rng_read::{entropy_config, open_source, origin_in_words};
+use super::rng::read::{entropy_config, open_source, origin_in_words};
 use super::run::{execute_on, outcome_bars};
 use super::show;
 use crate::args::EngineArgs;

@@ -1,4 +1,4 @@
-//! One file a subcommand; here only the way from the command line to it.
+//! One file a subcommand, one folder a group; here only the way from the command line to it.
 
 mod bench;
 mod completions;
@@ -7,13 +7,12 @@ mod devices;
 mod doctor;
 mod emulate;
 mod info;
-mod rng_assess;
-mod rng_read;
+mod rng;
 mod run;
 mod show;
 mod status;
 
-use crate::args::{Arguments, BenchCommand, Command, PolicyArgs, RngCommand};
+use crate::args::{Arguments, BenchCommand, Command, PolicyArgs};
 use crate::context::Context;
 use crate::failure::Outcome;
 use crate::interrupt;
@@ -33,8 +32,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Some(Command::Info(args)) => info::run(&context, &args),
         Some(Command::Doctor(args)) => doctor::run(&context, &args),
         Some(Command::Emulate(args)) => emulate::run(&context, &args),
-        Some(Command::Rng(RngCommand::Read(args))) => rng_read::run(&context, &args),
-        Some(Command::Rng(RngCommand::Assess(args))) => rng_assess::run(&context, &args),
+        Some(Command::Rng(command)) => rng::run(&context, &command),
         Some(Command::Run(args)) => run::run(&context, &args),
         Some(Command::Demo) => demo::run(&context),
         Some(Command::Bench(BenchCommand::Statevector(args))) => bench::statevector(&context, &args),

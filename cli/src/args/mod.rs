@@ -1,0 +1,109 @@
+//! The command line: what can be asked of `qhal` and in which words; a file for each group of commands.
+
+mod bench;
+mod device;
+mod rng;
+mod run;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use qhal::Policy;
+use qhal_backends::DeviceSpec;
+
+pub(crate) use bench::{BenchCommand, BenchStatevectorArgs};
+pub(crate) use device::{DevicesArgs, DoctorArgs, EmulateArgs, InfoArgs};
+pub(crate) use rng::{AssessArgs, Format, OutputArg, ReadArgs, RngCommand};
+pub(crate) use run::{EngineArgs, PrecisionArg, RunArgs, Show};
+
+/// One way to talk to quantum hardware: random-number generators, key links and processors.
+///
+/// Without a subcommand: what is attached, and what would be used for what.
+#[derive(Parser, Debug)]
+#[command(
+    name = "qhal",
+    version,
+    max_term_width = 100,
+    after_help = "Example: qhal rng read -n 32 --format hex --policy simulator-only"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+/// What every subcommand understands.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Global {
+    /// Print one JSON document on standard output.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// The configuration file [default: qhal.toml here, else /etc/qhal/qhal.toml].
+    #[arg(long, global = true, env = "QHAL_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Show what is attached, what would be chosen for each kind and why, and how it is.
+    #[command(after_help = "Example: qhal status --json")]
+    Status(PolicyArgs),
+    /// List what the operating system shows and the simulated devices; touches no port.
+    #[command(after_help = "Example: qhal devices --all")]
+    Devices(DevicesArgs),
+    /// Open a device and show all it tells: identity, capabilities, health, claimed figures.
+    #[command(after_help = "Example: qhal info hwrng")]
+    Info(InfoArgs),
+    /// Look for what stands in the way (permissions, busy ports, other programs) and say how to mend it.
+    #[command(after_help = "Example: qhal doctor --udev-rules | sudo tee /etc/udev/rules.d/70-qhal.rules")]
+    Doctor(DoctorArgs),
+    /// Put the device's side of a wire on a pseudo-terminal or a loopback port, until stdin closes or Ctrl-C.
+    #[command(after_help = "Example: qhal emulate qcicada --fault bad-signature --seed 1")]
+    Emulate(EmulateArgs),
+    /// Random numbers.
+    #[command(subcommand)]
+    Rng(RngCommand),
+    /// Run an OpenQASM program and show counts, probabilities or the state.
+    #[command(after_help = "Example: qhal run bell.qasm --shots 1000 --seed 1 --json")]
+    Run(RunArgs),
+    /// Show in one go what this machine has: devices, some randomness, the counts of a circuit.
+    #[command(after_help = "Example: qhal demo")]
+    Demo,
+    /// Measure how fast things are here.
+    #[command(subcommand)]
+    Bench(BenchCommand),
+    /// Print the completion script of a shell.
+    #[command(after_help = "Example: qhal completions bash > /etc/bash_completion.d/qhal")]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which origins are acceptable.
+#[derive(Args, Debug, Clone, Copy)]
+pub(crate) struct PolicyArgs {
+    /// require-hardware, prefer-hardware or simulator-only.
+    #[arg(long, value_parser = policy, value_name = "POLICY")]
+    pub(crate) policy: Option<Policy>,
+}
+
+fn spec(text: &str) -> Result<DeviceSpec, String> {
+    text.parse().map_err(|error: qhal::Error| error.message().to_owned())
+}
+
+fn policy(text: &str) -> Result<Policy, String> {
+    text.parse().map_err(|error: qhal::Error| error.message().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+}
