@@ -8,24 +8,44 @@ use crate::{Error, ErrorKind};
 
 /// A row of bits of any width. Written with the highest index first, as every front end prints counts.
 ///
-/// Ordered by width, then as the number it writes.
+/// Ordered by width, then as the number it writes. Up to 64 bits need no memory beside the value itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BitString {
     width: u32,
     // Bit i is bit i % 64 of word i / 64; bits from `width` on are zero.
-    words: Vec<u64>,
+    words: Words,
+}
+
+/// One word where that is enough: counts have millions of strings.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Words {
+    Few(u64),
+    Many(Box<[u64]>),
 }
 
 impl BitString {
     /// `width` zeros.
     pub fn zeros(width: u32) -> Self {
-        Self { width, words: vec![0; (width as usize).div_ceil(64)] }
+        let words = if width <= 64 {
+            Words::Few(0)
+        } else {
+            Words::Many(vec![0; (width as usize).div_ceil(64)].into_boxed_slice())
+        };
+        Self { width, words }
+    }
+
+    fn words_mut(&mut self) -> &mut [u64] {
+        match &mut self.words {
+            Words::Few(_) if self.width == 0 => &mut [],
+            Words::Few(word) => std::slice::from_mut(word),
+            Words::Many(words) => words,
+        }
     }
 
     /// The low `width` bits of `number`; bits of it above `width` are dropped.
     pub fn from_u64(width: u32, number: u64) -> Self {
         let mut bits = Self::zeros(width);
-        if let Some(word) = bits.words.first_mut() {
+        if let Some(word) = bits.words_mut().first_mut() {
             *word = if width < 64 { number & ((1 << width) - 1) } else { number };
         }
         bits
@@ -34,10 +54,10 @@ impl BitString {
     /// Bits from words of 64, lowest first; words and bits beyond `width` are dropped, missing ones are zero.
     pub fn from_words(width: u32, words: &[u64]) -> Self {
         let mut bits = Self::zeros(width);
-        for (to, from) in bits.words.iter_mut().zip(words) {
+        for (to, from) in bits.words_mut().iter_mut().zip(words) {
             *to = *from;
         }
-        if let (Some(last), used @ 1..) = (bits.words.last_mut(), width % 64) {
+        if let (Some(last), used @ 1..) = (bits.words_mut().last_mut(), width % 64) {
             *last &= (1 << used) - 1;
         }
         bits
@@ -50,18 +70,22 @@ impl BitString {
 
     /// The bits in words of 64, lowest first; unused bits of the last word are zero.
     pub fn words(&self) -> &[u64] {
-        &self.words
+        match &self.words {
+            Words::Few(_) if self.width == 0 => &[],
+            Words::Few(word) => std::slice::from_ref(word),
+            Words::Many(words) => words,
+        }
     }
 
     /// Bit `index`; `false` from `width` on.
     pub fn get(&self, index: u32) -> bool {
-        self.words.get(index as usize / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+        self.words().get(index as usize / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
 
     /// Sets bit `index`; nothing happens from `width` on.
     pub fn set(&mut self, index: u32, value: bool) {
         if index < self.width
-            && let Some(word) = self.words.get_mut(index as usize / 64)
+            && let Some(word) = self.words_mut().get_mut(index as usize / 64)
         {
             *word = *word & !(1 << (index % 64)) | u64::from(value) << (index % 64);
         }
@@ -71,7 +95,7 @@ impl BitString {
 impl Ord for BitString {
     fn cmp(&self, other: &Self) -> Ordering {
         // The highest word decides first.
-        self.width.cmp(&other.width).then_with(|| self.words.iter().rev().cmp(other.words.iter().rev()))
+        self.width.cmp(&other.width).then_with(|| self.words().iter().rev().cmp(other.words().iter().rev()))
     }
 }
 
