@@ -1,10 +1,9 @@
 //! Circuits that need outcomes on the way: every possible history is followed once, depth first, with its share.
 
-use qhal::circuit::{BitString, Operation};
-use qhal::{ErrorKind, Gate, Result};
+use qhal::circuit::BitString;
+use qhal::{ErrorKind, Result};
 
-use crate::lower::Op;
-use crate::plan::{Action, Number, Plan, Unitaries, evolve};
+use crate::plan::{Action, Number, Plan, evolve};
 use crate::real::Real;
 use crate::register::Register;
 use crate::workers::Workers;
@@ -50,6 +49,8 @@ pub(crate) fn follow<T: Number, S: Share<T>>(
 ) -> Result<()> {
     let root = Branch { register: None, memory: plan.memory(), step: 0, outcomes: Vec::new(), weight: whole };
     let mut waiting = vec![root];
+    // States of histories that are at their end, to be written over.
+    let mut spare: Vec<Register<T>> = Vec::new();
     while let Some(branch) = waiting.pop() {
         let Branch { register, mut memory, mut step, mut outcomes, mut weight } = branch;
         let mut forced = Vec::new();
@@ -58,6 +59,7 @@ pub(crate) fn follow<T: Number, S: Share<T>>(
             None => {
                 forced = std::mem::take(&mut outcomes);
                 (memory, step) = (plan.memory(), 0);
+                spare.clear();
                 Register::new(plan.qubits(), workers.clone())?
             }
         };
@@ -74,23 +76,25 @@ pub(crate) fn follow<T: Number, S: Share<T>>(
                 Action::Measure { qubit, bit } => Event { qubit: *qubit, bit: Some(*bit) },
                 Action::Reset { qubit } => Event { qubit: *qubit, bit: None },
             };
-            let probability = event.probability_of_one(&register);
+            let odds = event.odds(&register);
             let outcome = match forced.get(outcomes.len()) {
                 Some(&outcome) => outcome,
                 None => {
-                    let shares = share.split(weight, probability)?;
+                    let shares = share.split(weight, odds.of_one())?;
                     if let [Some(_), Some(one)] = shares {
-                        let held = waiting.iter().filter(|branch| branch.register.is_some()).count() as u64;
-                        let room = held + 1 < most_states;
+                        let held =
+                            waiting.iter().filter(|branch| branch.register.is_some()).count() + spare.len();
+                        let held = held as u64;
+                        let room = held + 1 < most_states || !spare.is_empty();
                         let mut other = Branch {
-                            register: if room { copy(&register)? } else { None },
+                            register: if room { copy(&register, spare.pop())? } else { None },
                             memory: memory.clone(),
                             step,
                             outcomes: [outcomes.as_slice(), &[true]].concat(),
                             weight: one,
                         };
                         if let Some(register) = &mut other.register {
-                            event.happen(register, &mut other.memory, true)?;
+                            event.happen(register, &mut other.memory, true, &odds);
                         }
                         waiting.push(other);
                     }
@@ -99,16 +103,23 @@ pub(crate) fn follow<T: Number, S: Share<T>>(
                     zero.is_none() && one.is_some()
                 }
             };
-            event.happen(&mut register, &mut memory, outcome)?;
+            event.happen(&mut register, &mut memory, outcome, &odds);
             outcomes.push(outcome);
         }
         share.finish(&register, &memory, weight)?;
+        if spare.is_empty() {
+            spare.push(register);
+        }
     }
     Ok(())
 }
 
-/// A copy of the state, or nothing where the system has no memory for one.
-fn copy<T: Real>(register: &Register<T>) -> Result<Option<Register<T>>> {
+/// A copy of the state, in the place of `spare` if there is one, or nothing where the system has no memory for it.
+fn copy<T: Real>(register: &Register<T>, spare: Option<Register<T>>) -> Result<Option<Register<T>>> {
+    if let Some(mut spare) = spare {
+        spare.copy_from(register);
+        return Ok(Some(spare));
+    }
     match register.duplicate() {
         Ok(copy) => Ok(Some(copy)),
         Err(error) if error.kind() == ErrorKind::Exhausted => Ok(None),
@@ -122,9 +133,23 @@ struct Event {
     bit: Option<u32>,
 }
 
+/// How likely the two outcomes of an event are.
+struct Odds {
+    /// The probabilities of 0 and 1; exactly 0 where the state differs from that by rounding only.
+    parts: [f64; 2],
+    /// Whether one of them is exactly 0 in the state already.
+    settled: bool,
+}
+
+impl Odds {
+    fn of_one(&self) -> f64 {
+        let [zero, one] = self.parts;
+        one / (zero + one)
+    }
+}
+
 impl Event {
-    /// The probability of outcome 1; exactly 0 or 1 where the state differs from that by rounding only.
-    fn probability_of_one<T: Real>(&self, register: &Register<T>) -> f64 {
+    fn odds<T: Real>(&self, register: &Register<T>) -> Odds {
         // A gate changes an amplitude by about one unit in the last place, hence its square by that squared.
         let rounding = match T::PRECISION {
             crate::Precision::F32 => 1e-11,
@@ -132,30 +157,24 @@ impl Event {
         };
         let (zero, one) = register.probabilities_of(self.qubit);
         let total = zero + one;
-        if one < rounding * total {
-            0.0
-        } else if zero < rounding * total {
-            1.0
-        } else {
-            one / total
-        }
+        let parts = [zero, one].map(|part| if part < rounding * total { 0.0 } else { part });
+        Odds { parts, settled: zero == 0.0 || one == 0.0 }
     }
 
-    fn happen<T: Number>(
+    fn happen<T: Real>(
         &self,
         register: &mut Register<T>,
         memory: &mut BitString,
         outcome: bool,
-    ) -> Result<()> {
-        register.collapse(self.qubit, outcome);
+        odds: &Odds,
+    ) {
+        if !odds.settled {
+            register.collapse(self.qubit, outcome, odds.parts[usize::from(outcome)]);
+        }
         match self.bit {
             Some(bit) => memory.set(bit, outcome),
-            None if outcome => {
-                let flip = Operation::Gate { gate: Gate::X, params: &[], qubits: &[self.qubit] };
-                evolve(register, &Unitaries::Ops(Op::new(flip).into_iter().collect()))?;
-            }
+            None if outcome => register.flip(self.qubit),
             None => {}
         }
-        Ok(())
     }
 }

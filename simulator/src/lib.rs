@@ -4,9 +4,12 @@
 //! probabilities or counts from that. Circuits that need outcomes on the way go to [`Simulator::counts`] directly.
 
 mod branch;
+mod gradient;
 mod kernels;
+pub mod limits;
 mod lower;
 mod memory;
+mod moves;
 mod options;
 mod pauli;
 mod plan;
@@ -19,10 +22,13 @@ mod sample;
 mod simulator;
 mod state;
 mod tally;
+mod view;
 mod workers;
 
+pub use gradient::{Angle, Ansatz};
 pub use options::{Options, Precision};
 pub use pauli::PauliString;
 pub use plan::Plan;
 pub use simulator::{MAX_BRANCHES, Simulator};
 pub use state::StateVector;
+pub use view::{Cells, View};

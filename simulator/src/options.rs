@@ -69,10 +69,17 @@ pub(crate) fn check_size(qubits: u32, precision: Precision, limit: u64) -> Resul
     if precision.state_bytes(qubits).is_some_and(|needed| needed <= limit) && qubits < 64 {
         return Ok(());
     }
-    let fitting = (0..60)
-        .rev()
-        .find(|&fewer| precision.state_bytes(fewer).is_some_and(|needed| needed <= limit))
-        .map_or("not even one qubit fits".to_owned(), |most| format!("at most {most} qubits fit"));
+    let most = |precision: Precision| {
+        (0..60).rev().find(|&fewer| precision.state_bytes(fewer).is_some_and(|needed| needed <= limit))
+    };
+    let fitting = match (precision, most(precision), most(Precision::F32)) {
+        (_, None, _) => "not even one qubit fits".to_owned(),
+        (Precision::F64, Some(most), Some(narrow)) if narrow >= qubits => {
+            format!("at most {most} qubits fit, or these {qubits} in f32")
+        }
+        (Precision::F64, Some(most), Some(narrow)) => format!("at most {most} qubits fit, {narrow} in f32"),
+        (_, Some(most), _) => format!("at most {most} qubits fit"),
+    };
     let sentence = format!(
         "a state of {qubits} qubits needs {} in {}, and {} may be used: {fitting}",
         size_text(qubits, precision),
@@ -117,11 +124,15 @@ mod tests {
         };
         assert_eq!(
             refusal(60, Precision::F64, 23 << 30),
-            "a state of 60 qubits needs 16 EiB in f64, and 23 GiB may be used: at most 30 qubits fit"
+            "a state of 60 qubits needs 16 EiB in f64, and 23 GiB may be used: at most 30 qubits fit, 31 in f32"
         );
         assert_eq!(
             refusal(40, Precision::F32, 3 << 29),
             "a state of 40 qubits needs 8 TiB in f32, and 1.5 GiB may be used: at most 27 qubits fit"
+        );
+        assert_eq!(
+            refusal(31, Precision::F64, 23 << 30),
+            "a state of 31 qubits needs 32 GiB in f64, and 23 GiB may be used: at most 30 qubits fit, or these 31 in f32"
         );
         assert!(refusal(u32::MAX, Precision::F32, u64::MAX).contains("2^4294967238 EiB"));
         assert!(refusal(1, Precision::F64, 64).ends_with("not even one qubit fits"));

@@ -1,8 +1,11 @@
 //! The amplitudes of one state: where each lies, and the sums over them.
 
+use std::collections::TryReserveError;
+
 use qhal::{Complex64, Result};
 
 use crate::memory::Buffer;
+use crate::moves::Moves;
 use crate::real::Real;
 use crate::workers::{CHUNK_BITS, Workers};
 
@@ -41,15 +44,21 @@ impl<T: Real> Register<T> {
 
     /// A second register in the same state.
     pub(crate) fn duplicate(&self) -> Result<Self> {
-        let mut cells = Buffer::<T>::zeros(self.width())?;
-        cells.copy_from_slice(&self.cells);
-        Ok(Self {
-            qubits: self.qubits,
-            positions: self.positions.clone(),
-            flips: self.flips,
-            cells,
-            workers: self.workers.clone(),
-        })
+        let mut copy = Self::new(self.qubits, self.workers.clone())?;
+        copy.copy_from(self);
+        Ok(copy)
+    }
+
+    /// Takes the state of another register of as many qubits.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.relabel(&other.positions, other.flips);
+        let workers = self.workers.clone();
+        let size = 2 << self.block_bits();
+        workers.for_each_chunk(&mut self.cells, size, |number, chunk| {
+            if let Some(from) = other.cells.get(number * size..(number + 1) * size) {
+                chunk.copy_from_slice(from);
+            }
+        });
     }
 
     pub(crate) fn qubits(&self) -> u32 {
@@ -97,6 +106,11 @@ impl<T: Real> Register<T> {
         moved.fold(0, |index, bit| index | bit)
     }
 
+    /// What [`address`](Self::address) does, made ready for many basis states: where bits go, and what is flipped.
+    pub(crate) fn addresses(&self) -> (Moves, u64) {
+        (Moves::new((0..).zip(self.positions.iter().map(|&at| at.into()))), self.flips)
+    }
+
     /// The amplitude at `address`; zero outside.
     pub(crate) fn at(&self, address: usize) -> Complex64 {
         let real = cell::<T>(address);
@@ -118,13 +132,13 @@ impl<T: Real> Register<T> {
             .map(1 << (self.width() - bits), |block| self.probability_of_run(block << bits, 1 << bits))
     }
 
-    /// Whether every basis state lies at the address of its own index.
-    pub(crate) fn is_in_order(&self) -> bool {
-        self.flips == 0 && self.positions.iter().enumerate().all(|(qubit, &at)| qubit == usize::from(at))
+    /// The probability of `count` amplitudes from a group boundary on.
+    pub(crate) fn probability_of_run(&self, start: usize, count: usize) -> f64 {
+        self.probability_of_lanes(start, count).iter().sum()
     }
 
     /// The probability of `count` amplitudes from a group boundary on, each lane summed up on its own.
-    pub(crate) fn probability_of_run(&self, start: usize, count: usize) -> f64 {
+    fn probability_of_lanes(&self, start: usize, count: usize) -> [f64; 16] {
         let mut sums = [0.0; 16];
         let cells = self.cells.get(2 * start..2 * (start + count)).unwrap_or_default();
         for group in cells.chunks_exact(2 * T::LANES) {
@@ -134,7 +148,7 @@ impl<T: Real> Register<T> {
                 *sum += re * re + im * im;
             }
         }
-        sums.iter().sum()
+        sums
     }
 
     /// The total probability: 1 up to rounding.
@@ -156,30 +170,112 @@ impl<T: Real> Register<T> {
 
     /// The probabilities that `qubit` is 0 and 1; their sum is 1 up to rounding.
     pub(crate) fn probabilities_of(&self, qubit: u32) -> (f64, f64) {
-        let (bits, position, flips) = (self.block_bits(), self.position(qubit), self.flips as usize);
-        let sums = self.workers.map(1 << (self.width() - bits), |block| {
+        let (bits, position) = (self.block_bits(), self.position(qubit));
+        let blocks = self.workers.map(1 << (self.width() - bits), |block| {
+            let start = block << bits;
+            if position >= bits {
+                let sum = self.probability_of_run(start, 1 << bits);
+                return if start >> position & 1 == 0 { [sum, 0.0] } else { [0.0, sum] };
+            }
+            if position < T::LANE_BITS {
+                let lanes = self.probability_of_lanes(start, 1 << bits);
+                let mut sums = [0.0; 2];
+                lanes.iter().enumerate().for_each(|(lane, sum)| sums[lane >> position & 1] += sum);
+                return sums;
+            }
             let mut sums = [0.0; 2];
-            for (address, probability) in self.probabilities_at(block << bits, 1 << bits) {
-                sums[(address ^ flips) >> position & 1] += probability;
+            for (number, run) in (start..start + (1 << bits)).step_by(1 << position).enumerate() {
+                sums[number & 1] += self.probability_of_run(run, 1 << position);
             }
             sums
         });
-        sums.into_iter().fold((0.0, 0.0), |(zeros, ones), [zero, one]| (zeros + zero, ones + one))
+        let mut sums = [0.0; 2];
+        blocks.into_iter().for_each(|[zero, one]| (sums[0], sums[1]) = (sums[0] + zero, sums[1] + one));
+        let [zero, one] = sums;
+        if self.flips >> position & 1 == 1 { (one, zero) } else { (zero, one) }
     }
 
-    /// Keeps the part of the state where `qubit` is `outcome`, as a state of norm 1.
-    pub(crate) fn collapse(&mut self, qubit: u32, outcome: bool) {
-        let (bits, position, flips) = (self.block_bits(), self.position(qubit), self.flips as usize);
-        let (zero, one) = self.probabilities_of(qubit);
-        let factor = T::from_f64(if outcome { one } else { zero }.sqrt().recip());
+    /// The probabilities of all outcomes of measuring `qubits`, the first of them the lowest bit.
+    ///
+    /// # Errors
+    /// When there is no memory for the figures.
+    pub(crate) fn marginal(&self, qubits: &[u32]) -> std::result::Result<Vec<f64>, TryReserveError> {
+        let moves = Moves::new(qubits.iter().zip(0..).map(|(&qubit, bit)| (self.position(qubit), bit)));
+        let start = moves.apply(self.flips);
+        let zeros = || -> std::result::Result<Vec<f64>, TryReserveError> {
+            let mut sums = Vec::new();
+            sums.try_reserve_exact(1 << qubits.len())?;
+            sums.resize(1 << qubits.len(), 0.0);
+            Ok(sums)
+        };
+        // Sums of a part each, as many parts as are worth it: always the same ones, whatever the threads.
+        let parts = if qubits.len() > 12 { 0 } else { (self.width() - self.block_bits()).min(4) };
+        let part_bits = self.width() - parts;
+        let parts = self.workers.map(1 << (self.width() - part_bits), |part| {
+            let mut sums = zeros()?;
+            for (address, probability) in self.probabilities_at(part << part_bits, 1 << part_bits) {
+                let outcome = moves.apply(address as u64) ^ start;
+                if let Some(sum) = sums.get_mut(outcome as usize) {
+                    *sum += probability;
+                }
+            }
+            Ok::<_, TryReserveError>(sums)
+        });
+        let mut total = zeros()?;
+        for part in parts {
+            total.iter_mut().zip(part?).for_each(|(sum, more): (&mut f64, f64)| *sum += more);
+        }
+        Ok(total)
+    }
+
+    /// Exchanges 0 and 1 of a qubit.
+    pub(crate) fn flip(&mut self, qubit: u32) {
+        let (bits, position) = (self.block_bits(), self.position(qubit));
+        let workers = self.workers.clone();
+        if position >= bits {
+            for pair in self.cells.chunks_exact_mut(4 << position) {
+                workers.for_each_pair(pair.split_at_mut(2 << position), 2 << bits, |zero, one| {
+                    zero.swap_with_slice(one)
+                });
+            }
+            return;
+        }
+        workers.for_each_chunk(&mut self.cells, 2 << bits, |_, chunk| {
+            if position >= T::LANE_BITS {
+                for pair in chunk.chunks_exact_mut(4 << position) {
+                    let (zero, one) = pair.split_at_mut(2 << position);
+                    zero.swap_with_slice(one);
+                }
+                return;
+            }
+            for lanes in chunk.chunks_exact_mut(T::LANES) {
+                for pair in lanes.chunks_exact_mut(2 << position) {
+                    let (zero, one) = pair.split_at_mut(1 << position);
+                    zero.swap_with_slice(one);
+                }
+            }
+        });
+    }
+
+    /// Keeps the part of the state where `qubit` is `outcome`, which has `probability`, as a state of norm 1.
+    pub(crate) fn collapse(&mut self, qubit: u32, outcome: bool, probability: f64) {
+        let (bits, position) = (self.block_bits(), self.position(qubit));
+        let kept = outcome != (self.flips >> position & 1 == 1);
+        let factor = T::from_f64(probability.sqrt().recip());
+        let scales =
+            |address: usize| if (address >> position & 1 == 1) == kept { factor } else { T::default() };
         let workers = self.workers.clone();
         workers.for_each_chunk(&mut self.cells, 2 << bits, |number, chunk| {
             for (group, lanes) in chunk.chunks_exact_mut(2 * T::LANES).enumerate() {
                 let first = (number << bits) + group * T::LANES;
                 let (real, imaginary) = lanes.split_at_mut(T::LANES);
+                if position >= T::LANE_BITS {
+                    let scale = scales(first);
+                    real.iter_mut().chain(imaginary).for_each(|number| *number = *number * scale);
+                    continue;
+                }
                 for (lane, (re, im)) in real.iter_mut().zip(imaginary).enumerate() {
-                    let kept = (((first + lane) ^ flips) >> position & 1 == 1) == outcome;
-                    let scale = if kept { factor } else { T::default() };
+                    let scale = scales(first + lane);
                     *re = *re * scale;
                     *im = *im * scale;
                 }

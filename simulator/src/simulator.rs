@@ -50,7 +50,12 @@ impl Simulator {
         (1..64).rev().find(|&qubits| self.check(qubits).is_ok())
     }
 
-    fn check(&self, qubits: u32) -> Result<()> {
+    pub(crate) fn workers(&self) -> &Workers {
+        &self.workers
+    }
+
+    /// Refuses a state that is too large.
+    pub(crate) fn check(&self, qubits: u32) -> Result<()> {
         check_size(qubits, self.options.precision, self.options.memory_limit)
     }
 
@@ -133,12 +138,12 @@ impl Simulator {
         self.check(plan.qubits())?;
         // Streams from 0 on are those of plain sampling.
         let generator = stream(seed, u64::MAX);
-        let mut split = Shots { generator, tally: Tally::new(&plan.final_measurements) };
+        let mut split = Shots { generator, tally: Tally::new(&plan.final_measurements, plan.bits()) };
         match self.options.precision {
             Precision::F32 => self.follow::<f32, _>(plan, shots, &mut split)?,
             Precision::F64 => self.follow::<f64, _>(plan, shots, &mut split)?,
         }
-        Ok(split.tally.into_counts())
+        Ok(split.tally.into_counts(&self.workers))
     }
 
     /// The probabilities above 1e-12 of all basis states at the end, ascending, final measurements left out; bit i

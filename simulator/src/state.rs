@@ -12,6 +12,7 @@ use crate::plan::Plan;
 use crate::register::Register;
 use crate::sample::sample;
 use crate::tally::Tally;
+use crate::view::{Cells, View};
 
 /// The pure state of n qubits. Qubit 0 is the lowest bit of a basis state's index.
 ///
@@ -101,17 +102,37 @@ impl StateVector {
 
     /// All amplitudes in order, one at a time and without a copy of the state.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Complex64> + '_ {
-        (0..self.len() as usize).map(|index| self.amplitude(index as u64))
+        self.range(0..self.len() as usize)
+    }
+
+    /// Amplitudes of some basis states below 2^n in a row.
+    fn range(&self, indices: std::ops::Range<usize>) -> impl ExactSizeIterator<Item = Complex64> + '_ {
+        let (view, scale) = (self.view(), self.scale());
+        indices.map(move |index| view.amplitude(index as u64) * scale)
     }
 
     /// Writes the amplitudes from basis state `start` on into `out` and returns how many there were.
     pub fn read(&self, start: u64, out: &mut [Complex64]) -> usize {
-        let mut written = 0;
-        for (index, to) in (start..self.len()).zip(out) {
-            *to = self.amplitude(index);
-            written += 1;
-        }
-        written
+        let end = self.len().min(start.saturating_add(out.len() as u64));
+        let indices = start.min(end) as usize..end as usize;
+        let count = indices.len();
+        out.iter_mut().zip(self.range(indices)).for_each(|(to, amplitude)| *to = amplitude);
+        count
+    }
+
+    /// The amplitudes of a list of basis states, in its order; zero from 2^n on.
+    pub fn amplitudes_of(&self, indices: &[u64]) -> Vec<Complex64> {
+        let (view, scale) = (self.view(), self.scale());
+        indices.iter().map(|&index| view.amplitude(index) * scale).collect()
+    }
+
+    /// The state as it lies in memory, lent without a copy.
+    pub fn view(&self) -> View<'_> {
+        either!(self, register => {
+            let (moves, flips) = register.addresses();
+            let cells = Cells::from(register.cells.as_ref());
+            View { cells, moves, flips, len: self.len() }
+        })
     }
 
     /// All amplitudes in order: a copy of 16·2^n bytes. [`iter`](Self::iter) and [`read`](Self::read) need none.
@@ -130,15 +151,27 @@ impl StateVector {
     /// # Errors
     /// `Exhausted` when there is no memory for the list.
     pub fn probabilities(&self, threshold: f64) -> Result<Vec<(BitString, f64)>> {
-        let mut likely = Vec::new();
-        for (index, amplitude) in self.iter().enumerate() {
-            let probability = amplitude.norm_sqr();
-            if probability > threshold {
-                likely.try_reserve(1).map_err(|cause| no_room(self.qubits(), cause))?;
-                likely.push((BitString::from_u64(self.qubits(), index as u64), probability));
+        const BLOCK: usize = 1 << 12;
+        let (qubits, len) = (self.qubits(), self.len() as usize);
+        let workers = either!(self, register => &register.workers);
+        let blocks = workers.map(len.div_ceil(BLOCK), |block| {
+            let indices = block * BLOCK..len.min((block + 1) * BLOCK);
+            let figures = indices.clone().zip(self.range(indices));
+            let figures = figures.map(|(index, amplitude)| (index as u64, amplitude.norm_sqr()));
+            let mut likely = Vec::new();
+            for (index, probability) in figures.filter(|(_, probability)| *probability > threshold) {
+                likely.try_reserve(1).map_err(|cause| no_room(qubits, cause))?;
+                likely.push((BitString::from_u64(qubits, index), probability));
             }
+            Ok(likely)
+        });
+        let mut all = Vec::new();
+        for block in blocks {
+            let mut block = block?;
+            all.try_reserve(block.len()).map_err(|cause| no_room(qubits, cause))?;
+            all.append(&mut block);
         }
-        Ok(likely)
+        Ok(all)
     }
 
     /// The probabilities of all outcomes of measuring `qubits` alone; the first is the lowest bit of the index.
@@ -156,17 +189,12 @@ impl StateVector {
                 return wrong(format!("qubit {qubit} is named twice"));
             }
         }
-        let mut sums = Vec::new();
-        sums.try_reserve_exact(1 << qubits.len()).map_err(|cause| no_room(self.qubits(), cause))?;
-        sums.resize(1 << qubits.len(), 0.0);
-        for (index, amplitude) in self.iter().enumerate() {
-            let outcome =
-                qubits.iter().enumerate().fold(0, |sum, (bit, qubit)| sum | (index >> qubit & 1) << bit);
-            if let Some(sum) = sums.get_mut(outcome) {
-                *sum += amplitude.norm_sqr();
-            }
-        }
-        Ok(sums)
+        let scale = self.scale() * self.scale();
+        either!(self, register => {
+            let mut sums = register.marginal(qubits).map_err(|cause| no_room(self.qubits(), cause))?;
+            sums.iter_mut().for_each(|sum| *sum *= scale);
+            Ok(sums)
+        })
     }
 
     /// The norm √Σ|a|² of the amplitudes as they are stored: 1 up to rounding.
@@ -208,9 +236,11 @@ impl StateVector {
                 ),
             ));
         }
-        let mut tally = Tally::new(plan.final_measurements());
-        either!(self, register => tally.add(register, &plan.memory(), shots, seed)?);
-        Ok(tally.into_counts())
+        let mut tally = Tally::new(plan.final_measurements(), plan.bits());
+        either!(self, register => {
+            tally.add(register, &plan.memory(), shots, seed)?;
+            Ok(tally.into_counts(&register.workers))
+        })
     }
 }
 

@@ -2,8 +2,12 @@
 
 #[path = "../examples/bell.rs"]
 mod bell;
+#[path = "../examples/readout.rs"]
+mod readout;
 #[path = "../examples/teleport.rs"]
 mod teleport;
+#[path = "../examples/variational.rs"]
+mod variational;
 
 #[test]
 fn bell() {
@@ -11,6 +15,16 @@ fn bell() {
 }
 
 #[test]
+fn readout() {
+    readout::main().unwrap();
+}
+
+#[test]
 fn teleport() {
     teleport::main().unwrap();
+}
+
+#[test]
+fn variational() {
+    variational::main().unwrap();
 }

@@ -1,6 +1,8 @@
 //! Every operation in every instruction set this machine has, against the portable kernels.
 
-use super::{Choose, HighBit, Kernels, Kind, Layer, Line, Sweep, TileOp, Where};
+use super::{
+    Choose, Form, HighBit, Kernels, Kind, Layer, Line, Local, SUMS, Signs, Strings, Sweep, TileOp, Where,
+};
 use crate::real::Real;
 
 /// Numbers in [−1, 1) without any pattern (Knuth's 64-bit linear congruence).
@@ -136,14 +138,119 @@ fn layers_agree<T: Choose>(tolerance: f64) {
     }
 }
 
+/// All numbers of some lines.
+fn numbers<T: Real>(lines: &[Line<T>]) -> Vec<T> {
+    lines.iter().flat_map(|line| line.0.as_ref().to_vec()).collect()
+}
+
+fn gates_agree<T: Choose>(tolerance: f64) {
+    let mut noise = Noise(3);
+    let kernels = T::usable();
+    let groups = 16;
+    let forms = [
+        Form::Pair { bit: 0 },
+        Form::Pair { bit: 2 },
+        Form::Pair { bit: 3 },
+        Form::Lane,
+        Form::Diagonal { parity: 0 },
+        Form::Diagonal { parity: 0b1010 },
+    ];
+    for form in forms {
+        for (controls, real, odd) in [(0, false, false), (0b10, true, false), (0b101, false, true)] {
+            let mut lines = [(); 8].map(|()| Line(T::lanes(|_| T::from_f64(noise.next()))));
+            if form == Form::Lane {
+                lines[0] = Line(T::lanes(|lane| T::from_index(lane ^ 5)));
+            }
+            let controls = if let Form::Pair { bit } = form { controls & !(1 << bit) } else { controls };
+            let local = Local { form, controls, real, lines };
+            assert!(local.fits(groups) && (controls == 0 || !local.fits(controls)));
+            let before = noise.cells::<T>(groups * 4 * T::LANES);
+            let results = kernels.iter().map(|kernels| {
+                let mut block = before.clone();
+                let mut sums = [Line(T::lanes(|_| T::default())); SUMS];
+                kernels.overlap(&block, &local, odd, &mut sums);
+                kernels.turn(&mut block, &local, odd);
+                (block, numbers(&sums))
+            });
+            let results: Vec<(Vec<T>, Vec<T>)> = results.collect();
+            let expected = results.last().unwrap();
+            for (kernels, result) in kernels.iter().zip(&results) {
+                assert_close(kernels.name, &format!("{form:?}"), &result.0, &expected.0, tolerance);
+                assert_close(
+                    kernels.name,
+                    &format!("sums of {form:?}"),
+                    &result.1,
+                    &expected.1,
+                    60.0 * tolerance,
+                );
+            }
+            assert!(expected.1.iter().any(|sum| *sum != T::default()));
+            assert!(expected.0 != before);
+        }
+    }
+}
+
+fn strings_agree<T: Choose>(tolerance: f64) {
+    let mut noise = Noise(4);
+    let kernels = T::usable();
+    let (own, partner) = (noise.cells::<T>(128 * T::LANES), noise.cells::<T>(128 * T::LANES));
+    for (flip, groups, runs, imaginary) in
+        [(0, 0, 0, false), (3, 5, 0, true), (0, 1, 6, true), (6, 0, 4, false)]
+    {
+        let signs = |number: u64| {
+            let line = |all: f64| {
+                let sign =
+                    |lane: usize| if (lane as u64 & number).count_ones() & 1 == 1 { -all } else { all };
+                Line(T::lanes(|lane| T::from_f64(sign(lane))))
+            };
+            Signs { high: number << 9, groups: number as usize & 7, lanes: [line(1.0), line(-1.0)] }
+        };
+        let order = (flip != 0).then(|| Line(T::lanes(|lane| T::from_index(lane ^ flip))));
+        let strings = (0..5).map(signs).collect();
+        let spec = Strings { order, groups, runs, halve: runs != 0, imaginary, strings };
+        let results = kernels.iter().map(|kernels| {
+            let mut sums = vec![Line(T::lanes(|_| T::default())); 5];
+            kernels.strings(&own, &partner, 0x1200, &spec, &mut sums);
+            numbers(&sums)
+        });
+        let results: Vec<Vec<T>> = results.collect();
+        let expected = results.last().unwrap();
+        for (kernels, result) in kernels.iter().zip(&results) {
+            assert_close(kernels.name, "strings", result, expected, 100.0 * tolerance);
+        }
+        assert!(expected.iter().any(|sum| *sum != T::default()));
+    }
+}
+
+fn in_place_agrees<T: Choose>(tolerance: f64) {
+    let before = Noise(5).cells::<T>(8 * T::LANES);
+    let results: Vec<Vec<T>> = T::usable()
+        .iter()
+        .map(|kernels| {
+            let mut cells = before.clone();
+            kernels.in_place(&mut cells);
+            cells
+        })
+        .collect();
+    for (kernels, result) in T::usable().iter().zip(&results) {
+        assert_close(kernels.name, "in place", result, results.last().unwrap(), tolerance);
+    }
+}
+
+fn all_agree<T: Choose>(tolerance: f64) {
+    sweeps_agree::<T>(tolerance);
+    layers_agree::<T>(tolerance);
+    gates_agree::<T>(tolerance);
+    strings_agree::<T>(tolerance);
+    in_place_agrees::<T>(tolerance);
+}
+
 #[test]
 fn all_instruction_sets_do_the_same_in_f64() {
-    sweeps_agree::<f64>(1e-14);
-    layers_agree::<f64>(1e-14);
+    all_agree::<f64>(1e-14);
 }
 
 #[test]
 fn all_instruction_sets_do_the_same_in_f32() {
-    sweeps_agree::<f32>(1e-5);
-    layers_agree::<f32>(1e-5);
+    all_agree::<f32>(1e-5);
 }
