@@ -18,6 +18,8 @@ fn every_subcommand_has_help_with_a_working_example() {
         &["rng", "assess"],
         &["run"],
         &["demo"],
+        &["bench"],
+        &["bench", "limits"],
         &["bench", "statevector"],
         &["completions"],
     ] {
@@ -125,4 +127,16 @@ fn a_file_of_samples_is_assessed_as_nist_does() {
     assert_fails(&qhal(&["rng", "assess", "/no/such/file"]), 1, &["/no/such/file"]);
     assert_fails(&qhal(&["rng", "assess", file, "--bits", "2"]), 1, &["rand4_short.bin"]);
     assert_eq!(qhal(&["rng", "assess", file, "--iid", "--restart", "3"]).status.code(), Some(2));
+}
+
+#[test]
+fn limits_of_the_machine_are_positive_figures_with_units() {
+    let document = json(&qhal(&["bench", "limits", "--threads", "1", "--json"]));
+    let limits = document["limits"].as_array().unwrap();
+    assert!(document["instruction_set"].is_string() && limits.len() >= 6);
+    for limit in limits {
+        assert!(limit["per_second"].as_f64().unwrap() > 0.0 && limit["threads"] == 1, "{limit}");
+        assert!(limit["unit"] == "bytes" || limit["unit"] == "operations");
+    }
+    assert_fails(&qhal(&["bench", "limits", "--threads", "0"]), 2, &["--threads"]);
 }

@@ -1,7 +1,7 @@
 //! The bare engine behind the simulated processor, for measurements without jobs and threads around it.
 
 use qhal::{Circuit, Result};
-use qhal_simulator::{Options, Simulator, StateVector};
+use qhal_simulator::{Options, Plan, Simulator, StateVector};
 
 use super::ProcessorSettings;
 
@@ -22,7 +22,23 @@ impl Engine {
     /// # Errors
     /// `Exhausted` when the state would not fit.
     pub fn explain(&self, circuit: &Circuit) -> Result<String> {
-        Ok(self.0.plan(circuit)?.explain())
+        Ok(self.plan(circuit)?.explain())
+    }
+
+    /// Makes a circuit ready to run.
+    ///
+    /// # Errors
+    /// `Exhausted` when the state would not fit.
+    pub fn plan(&self, circuit: &Circuit) -> Result<Plan> {
+        self.0.plan(circuit)
+    }
+
+    /// Allocates a state and runs all of a plan but the final measurements.
+    ///
+    /// # Errors
+    /// As [`evolve`](Self::evolve).
+    pub fn run(&self, plan: &Plan) -> Result<StateVector> {
+        self.0.evolve(plan)
     }
 
     /// Plans `circuit`, allocates a state and runs all of it but the final measurements.
@@ -30,7 +46,7 @@ impl Engine {
     /// # Errors
     /// `Exhausted` when the state does not fit; `Unsupported` for a circuit that measures on its way.
     pub fn evolve(&self, circuit: &Circuit) -> Result<StateVector> {
-        self.0.evolve(&self.0.plan(circuit)?)
+        self.run(&self.plan(circuit)?)
     }
 }
 

@@ -9,7 +9,7 @@ pub use engine::Engine;
 pub use entropy::SimulatedEntropy;
 pub use noise::{Failure, NoiseModel, NoiseSettings, Samples};
 pub use processor::{ProcessorSettings, SimulatedProcessor};
-pub use qhal_simulator::{Precision, StateVector};
+pub use qhal_simulator::{PauliString, Plan, Precision, StateVector, limits};
 
 use qhal::{
     Access, Address, Descriptor, DeviceId, Driver, Error, ErrorKind, Kind, OpenDevice, Provenance,

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use qhal::Policy;
 use qhal_backends::DeviceSpec;
 
-pub(crate) use bench::{BenchCommand, BenchStatevectorArgs};
+pub(crate) use bench::{BenchArgs, BenchCommand, BenchLimitsArgs, BenchStatevectorArgs};
 pub(crate) use device::{DevicesArgs, DoctorArgs, EmulateArgs, InfoArgs};
 pub(crate) use rng::{AssessArgs, Format, OutputArg, ReadArgs, RngCommand};
 pub(crate) use run::{EngineArgs, PrecisionArg, RunArgs, Show};
@@ -70,9 +70,8 @@ pub(crate) enum Command {
     /// Show in one go what this machine has: devices, some randomness, the counts of a circuit.
     #[command(after_help = "Example: qhal demo")]
     Demo,
-    /// Measure how fast things are here.
-    #[command(subcommand)]
-    Bench(BenchCommand),
+    /// Measure how fast things are here, and how fast they could be.
+    Bench(BenchArgs),
     /// Print the completion script of a shell.
     #[command(after_help = "Example: qhal completions bash > /etc/bash_completion.d/qhal")]
     Completions {

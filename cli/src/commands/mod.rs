@@ -12,7 +12,7 @@ mod run;
 mod show;
 mod status;
 
-use crate::args::{Arguments, BenchCommand, Command, PolicyArgs};
+use crate::args::{Arguments, Command, PolicyArgs};
 use crate::context::Context;
 use crate::failure::Outcome;
 use crate::interrupt;
@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Some(Command::Rng(command)) => rng::run(&context, &command),
         Some(Command::Run(args)) => run::run(&context, &args),
         Some(Command::Demo) => demo::run(&context),
-        Some(Command::Bench(BenchCommand::Statevector(args))) => bench::statevector(&context, &args),
+        Some(Command::Bench(args)) => bench::run(&context, &args),
         Some(Command::Completions { shell }) => completions::run(shell),
     }
 }
