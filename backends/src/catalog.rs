@@ -4,10 +4,12 @@ use std::path::Path;
 
 use qhal::{Address, Descriptor, Error, ErrorKind, Result};
 use qhal_drivers::DriverOptions;
+use qhal_drivers::entropy::onerng;
 use qhal_drivers::entropy::qcicada;
 use qhal_drivers::entropy::qcicada::protocol::PostProcess;
 use qhal_drivers::entropy::qcicada::signature::PublicKey;
-use qhal_drivers::entropy::truerng::{Mode, Model};
+use qhal_drivers::entropy::swiftrng;
+use qhal_drivers::entropy::truerng::Mode;
 use qhal_drivers::transport::ports::System;
 
 use crate::registry::Registry;
@@ -23,31 +25,40 @@ pub struct Options {
     signed: bool,
 }
 
+/// How drivers open their devices, in the words of the configuration file; what is `None` stays as the driver has it.
+#[derive(Clone, Debug, Default)]
+pub struct DriverWords {
+    /// `sha256`, `raw-noise` or `raw-samples`.
+    pub qcicada_post_processing: Option<String>,
+    /// 128 hexadecimal digits, x then y.
+    pub qcicada_ca_public_key: Option<String>,
+    /// `avalanche`, `both` or `radio`, each also with `-raw`.
+    pub onerng_mode: Option<String>,
+    /// `random`, `noise1` or `noise2`.
+    pub swiftrng_output: Option<String>,
+    /// The power profile, 0 to 9.
+    pub swiftrng_power: Option<u8>,
+    /// `normal` or `raw`.
+    pub truerng_mode: Option<String>,
+}
+
 impl Options {
-    /// Settings of the simulated devices, and those of the drivers in the words of the configuration file:
-    /// `qcicada.post_processing` (`sha256`, `raw-noise`, `raw-samples`), `qcicada.ca_public_key` (128 hexadecimal digits),
-    /// `truerng.mode` (`normal`, `raw`).
+    /// Settings of the simulated devices, and those of the drivers.
     ///
     /// # Errors
     /// `InvalidInput` for a word or key that is none.
-    pub fn new(
-        noise: NoiseSettings,
-        processor: ProcessorSettings,
-        post_processing: Option<&str>,
-        ca_public_key: Option<&str>,
-        truerng_mode: Option<&str>,
-    ) -> Result<Self> {
+    pub fn new(noise: NoiseSettings, processor: ProcessorSettings, words: &DriverWords) -> Result<Self> {
         let wrong = |key: &str, text: &str, words: &str| {
             Err(Error::new(ErrorKind::InvalidInput, format!("{key} = \"{text}\": it is {words}")))
         };
-        let post_process = match post_processing {
+        let post_process = match words.qcicada_post_processing.as_deref() {
             None => None,
             Some("sha256") => Some(PostProcess::Sha256),
             Some("raw-noise") => Some(PostProcess::RawNoise),
             Some("raw-samples") => Some(PostProcess::RawSamples),
             Some(text) => return wrong("qcicada.post_processing", text, "sha256, raw-noise or raw-samples"),
         };
-        let authority = match ca_public_key {
+        let authority = match words.qcicada_ca_public_key.as_deref() {
             None => None,
             Some(text) => match hex_64(text) {
                 Some(bytes) => {
@@ -56,13 +67,22 @@ impl Options {
                 None => return wrong("qcicada.ca_public_key", text, "128 hexadecimal digits, x then y"),
             },
         };
-        let truerng = match truerng_mode {
+        let truerng = match words.truerng_mode.as_deref() {
             None | Some("normal") => Mode::Normal,
             Some("raw") => Mode::Raw,
             Some(text) => return wrong("truerng.mode", text, "normal or raw"),
         };
         let qcicada = qcicada::Options { post_process, ..qcicada::Options::default() };
-        Ok(Self { noise, processor, drivers: DriverOptions { qcicada, truerng }, authority, signed: false })
+        let mode = words.onerng_mode.as_deref().map(str::parse).transpose();
+        let mode = mode.map_err(|error: Error| error.context("onerng.mode"))?;
+        let onerng = mode.map(|mode| onerng::Options { mode }).unwrap_or_default();
+        let output = words.swiftrng_output.as_deref().map(str::parse).transpose();
+        let swiftrng = swiftrng::Options {
+            output: output.map_err(|error: Error| error.context("swiftrng.output"))?.unwrap_or_default(),
+            power: words.swiftrng_power,
+        };
+        let drivers = DriverOptions { qcicada, onerng, swiftrng, truerng };
+        Ok(Self { noise, processor, drivers, authority, signed: false })
     }
 
     /// Accepts bytes from devices that can sign only with a signature that leads to the configured authority.
@@ -88,26 +108,6 @@ pub fn registry(options: &Options) -> Registry {
     let mut drivers = qhal_drivers::all(&of_devices);
     drivers.push(Box::new(SimulatedDriver::new(options.noise.clone(), options.processor.clone())));
     Registry::new(drivers)
-}
-
-/// A USB device that a driver claims by its ids.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UsbDevice {
-    /// The model in the vendor's words.
-    pub name: &'static str,
-    /// Vendor id.
-    pub vendor: u16,
-    /// Product id.
-    pub product: u16,
-}
-
-/// All USB devices that are claimed by their ids.
-pub fn usb_devices() -> Vec<UsbDevice> {
-    let truerng = Model::ALL.into_iter().map(|model| {
-        let (vendor, product) = model.usb_ids();
-        UsbDevice { name: model.as_str(), vendor, product }
-    });
-    truerng.collect()
 }
 
 /// A serial port that no driver claims.
@@ -168,7 +168,13 @@ mod tests {
     use super::*;
 
     fn options(post: Option<&str>, key: Option<&str>, mode: Option<&str>) -> Result<Options> {
-        Options::new(NoiseSettings::default(), ProcessorSettings::default(), post, key, mode)
+        let words = DriverWords {
+            qcicada_post_processing: post.map(str::to_owned),
+            qcicada_ca_public_key: key.map(str::to_owned),
+            truerng_mode: mode.map(str::to_owned),
+            ..DriverWords::default()
+        };
+        Options::new(NoiseSettings::default(), ProcessorSettings::default(), &words)
     }
 
     #[test]
@@ -178,7 +184,7 @@ mod tests {
         assert!(names.iter().all(|name| !Address::SCHEMES.contains(name)), "{names:?}");
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names, ["hwrng", "qcicada", "simulator", "truerng"]);
+        assert_eq!(names, ["hwrng", "onerng", "qcicada", "simulator", "swiftrng", "truerng"]);
     }
 
     #[test]

@@ -188,7 +188,7 @@ pub fn udev_rules() -> String {
          # udevadm control --reload && udevadm trigger\n\
          # Group plugdev may use the devices, the user at the seat too, and ModemManager keeps away.\n",
     );
-    for device in catalog::usb_devices() {
+    for device in qhal_drivers::usb_ids() {
         text.push_str(&format!(
             "\n# {}\nSUBSYSTEMS==\"usb\", ATTRS{{idVendor}}==\"{:04x}\", ATTRS{{idProduct}}==\"{:04x}\", GROUP=\"plugdev\", \
              MODE=\"0660\", TAG+=\"uaccess\", ENV{{ID_MM_DEVICE_IGNORE}}=\"1\"\n",

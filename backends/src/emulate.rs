@@ -1,8 +1,7 @@
 //! Emulated devices on a pseudo-terminal or a loopback port, for people who develop without the device.
 
 use qhal::{Address, Error, ErrorKind, Result};
-use qhal_drivers::entropy::qcicada::emulator::server::NetworkServer;
-use qhal_drivers::transport::pty::PtyServer;
+use qhal_drivers::transport::Served;
 use qhal_drivers::{EmulatedModel, EmulatorOptions};
 
 /// How an emulated device is to be.
@@ -23,14 +22,9 @@ pub fn models() -> Vec<EmulatedModel> {
     qhal_drivers::emulators()
 }
 
-enum Server {
-    Pty(PtyServer),
-    Network(NetworkServer),
-}
-
 /// An emulated device that is being served; dropping it ends the service.
 pub struct Running {
-    server: Server,
+    server: Box<dyn Served>,
     address: Address,
     model: EmulatedModel,
     seed: u64,
@@ -49,16 +43,8 @@ pub fn start(model: &EmulatedModel, request: &Request) -> Result<Running> {
         })?,
     };
     let options = EmulatorOptions { seed, rate_bytes_per_s: request.rate, fault: request.fault.clone() };
-    let server = if request.tcp {
-        let emulator = model.build_networked(&options)?;
-        Server::Network(NetworkServer::serve(emulator, 0, None)?)
-    } else {
-        Server::Pty(PtyServer::serve(model.build(&options)?)?)
-    };
-    let address = match &server {
-        Server::Pty(server) => server.address(),
-        Server::Network(server) => server.address(),
-    };
+    let server = model.serve(&options, request.tcp)?;
+    let address = server.address();
     Ok(Running { server, address, model: model.clone(), seed })
 }
 
@@ -80,10 +66,12 @@ impl Running {
 
     /// Whether it is still there; a fault may have unplugged it.
     pub fn is_running(&self) -> bool {
-        match &self.server {
-            Server::Pty(server) => server.is_running(),
-            Server::Network(server) => server.is_running(),
-        }
+        self.server.is_running()
+    }
+
+    /// What a host needs to know beside the address, by name.
+    pub fn details(&self) -> Vec<(&'static str, String)> {
+        self.server.details()
     }
 
     /// Ends the service.
@@ -91,9 +79,6 @@ impl Running {
     /// # Errors
     /// What ended it before, if something did.
     pub fn stop(self) -> Result<()> {
-        match self.server {
-            Server::Pty(server) => server.stop(),
-            Server::Network(server) => server.stop(),
-        }
+        self.server.stop()
     }
 }

@@ -11,7 +11,7 @@ pub mod select;
 pub mod simulated;
 pub mod spec;
 
-pub use catalog::Options;
+pub use catalog::{DriverWords, Options};
 pub use choose::{Choice, PassedOver, choose};
 pub use registry::{Listing, Registry};
 pub use select::{Selected, select};

@@ -17,6 +17,8 @@ pub(crate) struct Config {
     pub(crate) rng: RngSection,
     pub(crate) run: RunSection,
     pub(crate) qcicada: QcicadaSection,
+    pub(crate) onerng: OneRngSection,
+    pub(crate) swiftrng: SwiftRngSection,
     pub(crate) truerng: TrueRngSection,
     pub(crate) simulated: SimulatedSection,
 }
@@ -61,6 +63,24 @@ pub(crate) struct QcicadaSection {
     pub(crate) post_processing: Option<String>,
     /// The vendor's CA key: 128 hexadecimal digits, x then y.
     pub(crate) ca_public_key: Option<String>,
+}
+
+/// `[onerng]`: how OneRNG devices are opened.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct OneRngSection {
+    /// `avalanche`, `both` or `radio`, each also with `-raw`.
+    pub(crate) mode: Option<String>,
+}
+
+/// `[swiftrng]`: how SwiftRNG devices are opened.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SwiftRngSection {
+    /// `random`, `noise1` or `noise2`.
+    pub(crate) output: Option<String>,
+    /// The power profile, 0 to 9.
+    pub(crate) power: Option<u8>,
 }
 
 /// `[truerng]`: how TrueRNG devices are opened.

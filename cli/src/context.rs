@@ -2,7 +2,7 @@
 
 use qhal::{Policy, Result};
 use qhal_backends::simulated::ProcessorSettings;
-use qhal_backends::{Options, Registry, catalog};
+use qhal_backends::{DriverWords, Options, Registry, catalog};
 
 use crate::args::{EngineArgs, Global, PrecisionArg};
 use crate::config::{self, Config};
@@ -40,14 +40,16 @@ impl Context {
 
     /// The drivers' settings.
     pub(crate) fn options(&self, engine: Option<EngineArgs>) -> Result<Options> {
-        let qcicada = &self.config.qcicada;
-        Options::new(
-            self.config.simulated.qrng.settings()?,
-            self.processor(engine),
-            qcicada.post_processing.as_deref(),
-            qcicada.ca_public_key.as_deref(),
-            self.config.truerng.mode.as_deref(),
-        )
+        let config = &self.config;
+        let words = DriverWords {
+            qcicada_post_processing: config.qcicada.post_processing.clone(),
+            qcicada_ca_public_key: config.qcicada.ca_public_key.clone(),
+            onerng_mode: config.onerng.mode.clone(),
+            swiftrng_output: config.swiftrng.output.clone(),
+            swiftrng_power: config.swiftrng.power,
+            truerng_mode: config.truerng.mode.clone(),
+        };
+        Options::new(config.simulated.qrng.settings()?, self.processor(engine), &words)
     }
 
     /// All drivers of this build.

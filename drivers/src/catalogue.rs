@@ -1,36 +1,69 @@
-//! All drivers of this crate and all devices that it can emulate, in one table.
+//! All drivers of this crate, the USB ids they claim and all devices that it can emulate, in one table.
 
 use qhal::{Driver, Error, ErrorKind, Result};
 
 use crate::entropy::hwrng::HwRng;
-use crate::entropy::qcicada::emulator::{self as qcicada, QCicadaEmulator};
-use crate::entropy::qcicada::{Options as QCicadaOptions, QCicadaDriver};
-use crate::entropy::truerng::emulator::{self as truerng, TrueRngEmulator};
-use crate::entropy::truerng::{Mode, Model, TrueRng};
-use crate::transport::Emulator;
+use crate::entropy::onerng::{self, OneRng};
+use crate::entropy::qcicada::{self, Options as QCicadaOptions, QCicadaDriver};
+use crate::entropy::swiftrng::{self, SwiftRng};
+use crate::entropy::truerng::{self, Mode, TrueRng};
+use crate::fault::{Fault, FaultName};
+use crate::transport::pty::PtyServer;
+use crate::transport::{Emulator, Served};
 
-/// One driver, and the devices of its family that can be emulated.
+/// One driver, what it claims by USB ids, and the devices of its family that can be emulated.
 struct Family {
     driver: fn(&DriverOptions) -> Box<dyn Driver>,
+    usb: fn() -> Vec<UsbId>,
     emulated: fn() -> Vec<EmulatedModel>,
 }
 
 /// A new driver is its folder, its `pub mod`, and its line here. The order is that in which an address without a driver's
 /// name is tried: who can be asked for a name comes before who only streams.
-const FAMILIES: [Family; 3] = [
+const FAMILIES: &[Family] = &[
     Family {
         driver: |options| Box::new(QCicadaDriver::new().with_options(options.qcicada)),
-        emulated: qcicadas,
+        usb: Vec::new,
+        emulated: qcicada::emulator::models,
     },
-    Family { driver: |options| Box::new(TrueRng::new().with_mode(options.truerng)), emulated: truerngs },
-    Family { driver: |_| Box::new(HwRng::new()), emulated: Vec::new },
+    Family {
+        driver: |options| Box::new(SwiftRng::new().with_options(options.swiftrng)),
+        usb: swiftrng::usb_ids,
+        emulated: swiftrng::emulator::models,
+    },
+    Family {
+        driver: |options| Box::new(OneRng::new().with_options(options.onerng)),
+        usb: onerng::usb_ids,
+        emulated: onerng::emulator::models,
+    },
+    Family {
+        driver: |options| Box::new(TrueRng::new().with_mode(options.truerng)),
+        usb: truerng::model::usb_ids,
+        emulated: truerng::emulator::models,
+    },
+    Family { driver: |_| Box::new(HwRng::new()), usb: Vec::new, emulated: Vec::new },
 ];
+
+/// A USB device that a driver claims by its ids (and, where many makers share them, by its strings too).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsbId {
+    /// The model in the vendor's words.
+    pub name: &'static str,
+    /// Vendor id.
+    pub vendor: u16,
+    /// Product id.
+    pub product: u16,
+}
 
 /// How the devices of each family are opened.
 #[derive(Clone, Copy, Debug)]
 pub struct DriverOptions {
     /// QCicada, Firefly, Dragonfly.
     pub qcicada: QCicadaOptions,
+    /// OneRNG.
+    pub onerng: onerng::Options,
+    /// SwiftRNG.
+    pub swiftrng: swiftrng::Options,
     /// TrueRNG and TrueRNGpro.
     pub truerng: Mode,
 }
@@ -38,13 +71,23 @@ pub struct DriverOptions {
 impl Default for DriverOptions {
     /// Every device as it comes.
     fn default() -> Self {
-        Self { qcicada: QCicadaOptions::default(), truerng: Mode::Normal }
+        Self {
+            qcicada: QCicadaOptions::default(),
+            onerng: onerng::Options::default(),
+            swiftrng: swiftrng::Options::default(),
+            truerng: Mode::Normal,
+        }
     }
 }
 
 /// All drivers of this crate.
 pub fn all(options: &DriverOptions) -> Vec<Box<dyn Driver>> {
     FAMILIES.iter().map(|family| (family.driver)(options)).collect()
+}
+
+/// All USB devices that are claimed by their ids: what udev rules and reports are made of.
+pub fn usb_ids() -> Vec<UsbId> {
+    FAMILIES.iter().flat_map(|family| (family.usb)()).collect()
 }
 
 /// All devices that can be emulated.
@@ -63,6 +106,21 @@ pub struct EmulatorOptions {
     pub fault: Option<String>,
 }
 
+impl EmulatorOptions {
+    /// The fault, read back.
+    ///
+    /// # Errors
+    /// `InvalidInput` when there is no such fault.
+    pub(crate) fn fault<K: FaultName>(&self) -> Result<Option<Fault<K>>> {
+        self.fault.as_deref().map(str::parse).transpose()
+    }
+}
+
+/// Builds the device's side of a serial line.
+type BuildLine = fn(&EmulatorOptions) -> Result<Box<dyn Emulator>>;
+/// Serves the device on a loopback port.
+type ServeNetwork = fn(&EmulatorOptions) -> Result<Box<dyn Served>>;
+
 /// A device that can be emulated.
 #[derive(Clone, Debug)]
 pub struct EmulatedModel {
@@ -76,19 +134,14 @@ pub struct EmulatedModel {
     pub serial: Option<String>,
     /// What can be wrong with it.
     pub faults: Vec<&'static str>,
-    build: Build,
-}
-
-/// The emulators to choose from, with what tells models of one family apart.
-#[derive(Clone, Copy, Debug)]
-enum Build {
-    QCicada,
-    TrueRng(Model),
+    /// Its side of a serial line, if it has one.
+    pub(crate) line: Option<BuildLine>,
+    /// Its own service on a network, if it has one.
+    pub(crate) network: Option<ServeNetwork>,
 }
 
 impl EmulatedModel {
-    /// Checks the fault, and gives the rate.
-    fn check(&self, options: &EmulatorOptions) -> Result<Option<u32>> {
+    fn check(&self, options: &EmulatorOptions) -> Result<()> {
         if let Some(fault) = &options.fault {
             let name = fault.split(':').next().unwrap_or_default();
             if !self.faults.contains(&name) {
@@ -103,85 +156,45 @@ impl EmulatedModel {
             }
         }
         match options.rate_bytes_per_s {
-            None => Ok(None),
-            Some(rate) => u32::try_from(rate).ok().filter(|rate| *rate > 0).map(Some).ok_or_else(|| {
+            Some(rate) if rate == 0 || rate > u32::MAX.into() => {
                 let message =
                     format!("an emulated device cannot send {rate} bytes a second: 1 to 4294967295");
-                Error::new(ErrorKind::InvalidInput, message)
-            }),
-        }
-    }
-
-    /// Builds the device's side of a network, where the model has one.
-    ///
-    /// # Errors
-    /// `Unsupported` where it has none; else those of [`build`](Self::build).
-    pub fn build_networked(&self, options: &EmulatorOptions) -> Result<QCicadaEmulator> {
-        let rate = self.check(options)?;
-        match self.build {
-            Build::QCicada => self.qcicada(options, rate),
-            Build::TrueRng(_) => {
-                Err(Error::new(ErrorKind::Unsupported, format!("a {} has no network", self.model)))
+                Err(Error::new(ErrorKind::InvalidInput, message))
             }
+            _ => Ok(()),
         }
     }
 
-    fn qcicada(&self, options: &EmulatorOptions, rate: Option<u32>) -> Result<QCicadaEmulator> {
-        let mut settings = qcicada::Settings { seed: options.seed, ..qcicada::Settings::default() };
-        settings.rate = rate.unwrap_or(settings.rate);
-        settings.fault = options.fault.as_deref().map(str::parse).transpose()?;
-        QCicadaEmulator::new(settings)
-    }
-
-    /// Builds the device's side of the wire; a [`PtyServer`](crate::transport::pty::PtyServer) or a
+    /// Builds the device's side of the wire; a [`PtyServer`] or a
     /// [`MemoryTransport`](crate::transport::memory::MemoryTransport) carries it.
     ///
     /// # Errors
-    /// `InvalidInput` for a fault that it cannot have, or a rate of 0 or above 4 294 967 295 bytes a second.
+    /// `InvalidInput` for a fault that it cannot have, or a rate of 0 or above 4 294 967 295 bytes a second;
+    /// `Unsupported` when it is on a network only.
     pub fn build(&self, options: &EmulatorOptions) -> Result<Box<dyn Emulator>> {
-        let rate = self.check(options)?;
-        match self.build {
-            Build::QCicada => Ok(Box::new(self.qcicada(options, rate)?)),
-            Build::TrueRng(model) => {
-                let mut emulator = TrueRngEmulator::new(model, options.seed);
-                if let Some(rate) = rate {
-                    emulator = emulator.with_rate(rate.into());
-                }
-                if let Some(fault) = &options.fault {
-                    emulator = emulator.with_fault_named(fault)?;
-                }
-                Ok(Box::new(emulator))
+        self.check(options)?;
+        let build = self.line.ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, format!("a {} has no serial line", self.model))
+        })?;
+        build(options)
+    }
+
+    /// Puts the device on a pseudo-terminal, or on a loopback port where it has a network: if `network` is asked for, or
+    /// it has nothing else.
+    ///
+    /// # Errors
+    /// `Unsupported` for a network that it does not have; those of [`build`](Self::build); the system's kinds when it
+    /// gives no pseudo-terminal, port or thread.
+    pub fn serve(&self, options: &EmulatorOptions, network: bool) -> Result<Box<dyn Served>> {
+        self.check(options)?;
+        match self.network {
+            Some(serve) if network || self.line.is_none() => serve(options),
+            None if network => {
+                Err(Error::new(ErrorKind::Unsupported, format!("a {} has no network", self.model)))
             }
+            _ => Ok(Box::new(PtyServer::serve(self.build(options)?)?)),
         }
     }
-}
-
-fn qcicadas() -> Vec<EmulatedModel> {
-    let settings = qcicada::Settings::default();
-    vec![EmulatedModel {
-        name: "qcicada",
-        driver: "qcicada",
-        model: settings.hardware,
-        serial: Some(settings.serial),
-        faults: qcicada::FaultKind::ALL.into_iter().map(qcicada::FaultKind::as_str).collect(),
-        build: Build::QCicada,
-    }]
-}
-
-fn truerngs() -> Vec<EmulatedModel> {
-    let faults = |model| truerng::FaultKind::ALL.into_iter().filter(move |fault| fault.is_on(model));
-    [("truerng", Model::TrueRng), ("truerngpro", Model::ProV1), ("truerngpro-v2", Model::ProV2)]
-        .into_iter()
-        .map(|(name, model)| EmulatedModel {
-            name,
-            driver: "truerng",
-            model: model.to_string(),
-            // A pro tells its serial number on USB only.
-            serial: None,
-            faults: faults(model).map(truerng::FaultKind::as_str).collect(),
-            build: Build::TrueRng(model),
-        })
-        .collect()
 }
 
 #[cfg(test)]

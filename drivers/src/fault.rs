@@ -30,6 +30,44 @@ pub struct Fault<K> {
     pub after: u64,
 }
 
+/// Declares the `FaultKind` and the `Fault` of one emulated device: every kind with its name on the command line, and
+/// after how many bytes it shows where nobody says (at once, if nothing is written).
+macro_rules! fault_kinds {
+    ($device:literal: $($(#[$doc:meta])* $kind:ident = $name:literal $(after $after:literal)?,)+) => {
+        /// One way for the device to be broken.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum FaultKind {
+            $($(#[$doc])* $kind,)+
+        }
+
+        impl $crate::fault::FaultName for FaultKind {
+            const DEVICE: &'static str = $device;
+            const KINDS: &'static [Self] = &[$(Self::$kind,)+];
+
+            fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)+
+                }
+            }
+
+            fn usually_after(self) -> u64 {
+                match self {
+                    $(Self::$kind => 0 $(+ $after)?,)+
+                }
+            }
+        }
+
+        /// A fault of the device, and after how many bytes it shows.
+        pub type Fault = $crate::fault::Fault<FaultKind>;
+    };
+}
+pub(crate) use fault_kinds;
+
+/// The names of all faults of one device.
+pub(crate) fn names<K: FaultName>() -> Vec<&'static str> {
+    K::KINDS.iter().map(|kind| kind.name()).collect()
+}
+
 impl<K: FaultName> From<K> for Fault<K> {
     fn from(kind: K) -> Self {
         Self { kind, after: kind.usually_after() }
@@ -69,7 +107,7 @@ impl<K: FaultName> FromStr for Fault<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entropy::{qcicada, truerng};
+    use crate::entropy::{onerng, qcicada, swiftrng, truerng};
 
     fn names_read_back<K: FaultName + fmt::Debug>() {
         for &kind in K::KINDS {
@@ -92,6 +130,8 @@ mod tests {
     #[test]
     fn faults_of_every_device_are_named_and_read_back() {
         names_read_back::<qcicada::emulator::FaultKind>();
+        names_read_back::<onerng::emulator::FaultKind>();
+        names_read_back::<swiftrng::emulator::FaultKind>();
         names_read_back::<truerng::emulator::FaultKind>();
     }
 }

@@ -5,8 +5,9 @@
 //! two lines: its `pub mod` beside the others, and its entry in [`catalogue`].
 
 pub mod catalogue;
+mod emulation;
 pub mod entropy;
 pub mod fault;
 pub mod transport;
 
-pub use catalogue::{DriverOptions, EmulatedModel, EmulatorOptions, all, emulators};
+pub use catalogue::{DriverOptions, EmulatedModel, EmulatorOptions, UsbId, all, emulators, usb_ids};

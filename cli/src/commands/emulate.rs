@@ -31,7 +31,7 @@ pub(crate) fn run(context: &Context, args: &EmulateArgs) -> Outcome {
         ErrorKind::InvalidInput | ErrorKind::Unsupported => Failure::usage(error.message()),
         _ => Failure::from(error),
     })?;
-    report::json_line(&json!({
+    let mut announced = json!({
         "address": running.address().to_string(),
         "driver": model.driver,
         "model": running.model().model,
@@ -39,7 +39,11 @@ pub(crate) fn run(context: &Context, args: &EmulateArgs) -> Outcome {
         "provenance": "Unverified",
         "fault": args.fault,
         "seed": running.seed(),
-    }))?;
+    });
+    for (name, detail) in running.details() {
+        announced[name] = json!(detail);
+    }
+    report::json_line(&announced)?;
     report::note(format!(
         "an emulated {} answers at {}@{} until standard input closes or Ctrl-C",
         model.model,

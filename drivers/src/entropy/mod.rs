@@ -1,5 +1,10 @@
 //! Drivers of random-number generators.
 
+mod family;
 pub mod hwrng;
+pub mod onerng;
 pub mod qcicada;
+pub mod swiftrng;
+#[cfg(test)]
+mod testing;
 pub mod truerng;

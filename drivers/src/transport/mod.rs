@@ -14,7 +14,7 @@ pub mod tracing;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use qhal::{Error, ErrorKind, Result};
+use qhal::{Address, Error, ErrorKind, Result};
 
 /// What a serial line can be set to. Streams that are no serial line ignore it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +167,26 @@ impl<E: Emulator + ?Sized> Emulator for Arc<Mutex<E>> {
     fn watches_line(&self) -> bool {
         self.lock().unwrap_or_else(PoisonError::into_inner).watches_line()
     }
+}
+
+/// An emulated device that is being served to other programs, until it is stopped or dropped.
+pub trait Served: Send {
+    /// Where it answers.
+    fn address(&self) -> Address;
+
+    /// Whether it is still being served; not so after the emulated device went away.
+    fn is_running(&self) -> bool;
+
+    /// What a host needs to know beside the address, by name: where a certificate lies, for example.
+    fn details(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// Ends the service; the wire breaks under a host that has it open.
+    ///
+    /// # Errors
+    /// What ended the service before, if something did; that the emulated device went away is no error.
+    fn stop(self: Box<Self>) -> Result<()>;
 }
 
 /// How much of a time limit is left.

@@ -21,7 +21,7 @@ use rustix::pty::OpenptFlags;
 use rustix::termios::{OptionalActions, QueueSelector};
 
 use self::watch::HostWatch;
-use super::{Emulator, LineSettings};
+use super::{Emulator, LineSettings, Served};
 
 /// How often the emulator is asked whether it has something to send, and the line is looked at.
 const TICK: Duration = Duration::from_millis(1);
@@ -92,6 +92,20 @@ impl PtyServer {
             Some(Ok(result)) => result,
             Some(Err(_)) => Err(Error::new(ErrorKind::Other, "the emulator's thread died")),
         }
+    }
+}
+
+impl Served for PtyServer {
+    fn address(&self) -> Address {
+        self.address()
+    }
+
+    fn is_running(&self) -> bool {
+        self.is_running()
+    }
+
+    fn stop(self: Box<Self>) -> Result<()> {
+        (*self).stop()
     }
 }
 

@@ -20,8 +20,10 @@ use qhal::{Error, ErrorKind, Result};
 pub use fault::{Fault, FaultKind};
 
 use self::machine::Machine;
+use self::server::NetworkServer;
 use super::protocol::{Config, Generator, Info, Label, ONE_SHOT_LIMIT, PostProcess, Version};
 use super::signature::PublicKey;
+use crate::catalogue::{EmulatedModel, EmulatorOptions};
 use crate::transport::{Emulator, LineSettings};
 
 /// What an emulated device is like.
@@ -164,6 +166,26 @@ impl Emulator for QCicadaEmulator {
     fn gone(&self) -> bool {
         self.machine.gone()
     }
+}
+
+/// What can be emulated.
+pub(crate) fn models() -> Vec<EmulatedModel> {
+    let settings = Settings::default();
+    vec![EmulatedModel {
+        name: "qcicada",
+        driver: super::NAME,
+        model: settings.hardware,
+        serial: Some(settings.serial),
+        faults: FaultKind::ALL.into_iter().map(FaultKind::as_str).collect(),
+        line: Some(|options| Ok(Box::new(from_options(options)?))),
+        network: Some(|options| Ok(Box::new(NetworkServer::serve(from_options(options)?, 0, None)?))),
+    }]
+}
+
+fn from_options(options: &EmulatorOptions) -> Result<QCicadaEmulator> {
+    let usual = Settings::default();
+    let rate = options.rate_bytes_per_s.map_or(usual.rate, |rate| u32::try_from(rate).unwrap_or(u32::MAX));
+    QCicadaEmulator::new(Settings { seed: options.seed, rate, fault: options.fault()?, ..usual })
 }
 
 #[cfg(test)]

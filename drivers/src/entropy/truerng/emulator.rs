@@ -13,6 +13,7 @@ use self::knock::Knock;
 use self::samples::Samples;
 use super::model::{Mode, Model};
 use super::protocol::encode_raw;
+use crate::catalogue::{EmulatedModel, EmulatorOptions};
 use crate::transport::{Emulator, LineSettings};
 
 /// Lines a second of the supply voltage; the device's own rate is not published.
@@ -196,4 +197,38 @@ impl Emulator for TrueRngEmulator {
     fn watches_line(&self) -> bool {
         self.model.is_pro() && self.knock.is_under_way(self.seen_at)
     }
+}
+
+/// What can be emulated.
+pub(crate) fn models() -> Vec<EmulatedModel> {
+    let describe = |name, model: Model, line| EmulatedModel {
+        name,
+        driver: super::NAME,
+        model: model.to_string(),
+        // A pro tells its serial number on USB only.
+        serial: None,
+        faults: FaultKind::ALL
+            .into_iter()
+            .filter(|fault| fault.is_on(model))
+            .map(FaultKind::as_str)
+            .collect(),
+        line: Some(line),
+        network: None,
+    };
+    vec![
+        describe("truerng", Model::TrueRng, |options| from_options(Model::TrueRng, options)),
+        describe("truerngpro", Model::ProV1, |options| from_options(Model::ProV1, options)),
+        describe("truerngpro-v2", Model::ProV2, |options| from_options(Model::ProV2, options)),
+    ]
+}
+
+fn from_options(model: Model, options: &EmulatorOptions) -> Result<Box<dyn Emulator>> {
+    let mut emulator = TrueRngEmulator::new(model, options.seed);
+    if let Some(rate) = options.rate_bytes_per_s {
+        emulator = emulator.with_rate(rate);
+    }
+    if let Some(fault) = options.fault()? {
+        emulator = emulator.with_fault(fault);
+    }
+    Ok(Box::new(emulator))
 }

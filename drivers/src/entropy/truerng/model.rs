@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use qhal::{Error, ErrorKind};
 
+use crate::catalogue::UsbId;
+
 /// The three designs, as far as a host can tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Model {
@@ -86,6 +88,15 @@ impl Model {
     pub fn unwhitened_limits(self) -> Option<SampleLimits> {
         (self == Self::ProV2).then_some(SampleLimits { mean: 224.0..=288.0, deviation: 20.0..=90.0 })
     }
+}
+
+/// What the driver claims.
+pub(crate) fn usb_ids() -> Vec<UsbId> {
+    let id = |model: Model| {
+        let (vendor, product) = model.usb_ids();
+        UsbId { name: model.as_str(), vendor, product }
+    };
+    Model::ALL.into_iter().map(id).collect()
 }
 
 impl fmt::Display for Model {

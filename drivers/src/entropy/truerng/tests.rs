@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use qhal::device::PropertyValue;
@@ -11,6 +9,7 @@ use qhal::{Device, EntropySource, Health, Stage};
 
 use super::emulator::{FaultKind, TrueRngEmulator};
 use super::*;
+use crate::entropy::testing::{fill, plug_in};
 use crate::transport::memory::MemoryTransport;
 use crate::transport::pty::PtyServer;
 
@@ -28,15 +27,6 @@ fn open(emulator: TrueRngEmulator, model: Model, mode: Mode) -> (Result<TrueRngS
         ..describe(model, "test".to_owned(), "/dev/ttyACM0")
     };
     (TrueRngSource::over(Box::new(wire), descriptor, model, mode), shared)
-}
-
-fn fill(source: &mut dyn EntropySource, count: usize) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; count];
-    let mut got = 0;
-    while got < count {
-        got += source.read(&mut bytes[got..])?;
-    }
-    Ok(bytes)
 }
 
 #[test]
@@ -233,25 +223,6 @@ fn the_model_is_found_out_by_its_voltage() {
     let mut wire = MemoryTransport::new(silent);
     wire.configure(READING).unwrap();
     assert_eq!(which_model(&mut wire).unwrap_err().kind(), ErrorKind::TimedOut);
-}
-
-/// Puts a USB device with a serial port into a made-up sysfs, as Linux lays it out.
-fn plug_in(root: &Path, place: &str, port: &str, ids: (u16, u16), strings: &[(&str, &str)]) {
-    let usb = root.join("sys/devices/pci0000:00/0000:00:14.0/usb1").join(place);
-    let interface = usb.join(format!("{place}:1.0"));
-    let tty = interface.join("tty").join(port);
-    fs::create_dir_all(&tty).unwrap();
-    fs::write(usb.join("idVendor"), format!("{:04x}\n", ids.0)).unwrap();
-    fs::write(usb.join("idProduct"), format!("{:04x}\n", ids.1)).unwrap();
-    for (name, value) in strings {
-        fs::write(usb.join(name), format!("{value}\n")).unwrap();
-    }
-    symlink(&interface, tty.join("device")).unwrap();
-    let class = root.join("sys/class/tty");
-    fs::create_dir_all(&class).unwrap();
-    symlink(&tty, class.join(port)).unwrap();
-    fs::create_dir_all(root.join("dev")).unwrap();
-    fs::write(root.join("dev").join(port), "").unwrap();
 }
 
 #[test]

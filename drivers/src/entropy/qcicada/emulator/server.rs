@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use qhal::{Address, Error, ErrorKind, Result};
 
 use super::{Channel, QCicadaEmulator};
-use crate::transport::Emulator;
+use crate::transport::{Emulator, Served};
 
 /// How long the device listens before it looks whether it has something to send.
 const TICK: Duration = Duration::from_millis(1);
@@ -80,6 +80,20 @@ impl NetworkServer {
             None | Some(Ok(())) => Ok(()),
             Some(Err(_)) => Err(Error::new(ErrorKind::Other, "the emulator's thread died")),
         }
+    }
+}
+
+impl Served for NetworkServer {
+    fn address(&self) -> Address {
+        self.address()
+    }
+
+    fn is_running(&self) -> bool {
+        self.is_running()
+    }
+
+    fn stop(self: Box<Self>) -> Result<()> {
+        (*self).stop()
     }
 }
 
