@@ -1,9 +1,10 @@
 //! The drivers of this build with their settings, and what is known of ports and USB ids without them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use qhal::{Address, Descriptor, Error, ErrorKind, Result};
 use qhal_drivers::DriverOptions;
+use qhal_drivers::entropy::entropykey;
 use qhal_drivers::entropy::onerng;
 use qhal_drivers::entropy::qcicada;
 use qhal_drivers::entropy::qcicada::protocol::PostProcess;
@@ -32,6 +33,8 @@ pub struct DriverWords {
     pub qcicada_post_processing: Option<String>,
     /// 128 hexadecimal digits, x then y.
     pub qcicada_ca_public_key: Option<String>,
+    /// The file with the long-term keys of Entropy Keys.
+    pub entropykey_keyring: Option<PathBuf>,
     /// `avalanche`, `both` or `radio`, each also with `-raw`.
     pub onerng_mode: Option<String>,
     /// `random`, `noise1` or `noise2`.
@@ -73,6 +76,7 @@ impl Options {
             Some(text) => return wrong("truerng.mode", text, "normal or raw"),
         };
         let qcicada = qcicada::Options { post_process, ..qcicada::Options::default() };
+        let entropykey = entropykey::Options { keyring: words.entropykey_keyring.clone() };
         let mode = words.onerng_mode.as_deref().map(str::parse).transpose();
         let mode = mode.map_err(|error: Error| error.context("onerng.mode"))?;
         let onerng = mode.map(|mode| onerng::Options { mode }).unwrap_or_default();
@@ -81,7 +85,7 @@ impl Options {
             output: output.map_err(|error: Error| error.context("swiftrng.output"))?.unwrap_or_default(),
             power: words.swiftrng_power,
         };
-        let drivers = DriverOptions { qcicada, onerng, swiftrng, truerng };
+        let drivers = DriverOptions { qcicada, entropykey, onerng, swiftrng, truerng };
         Ok(Self { noise, processor, drivers, authority, signed: false })
     }
 
@@ -103,7 +107,7 @@ impl Options {
 
 /// All drivers of this build: those of real devices first, then the simulation.
 pub fn registry(options: &Options) -> Registry {
-    let mut of_devices = options.drivers;
+    let mut of_devices = options.drivers.clone();
     of_devices.qcicada.signed_by = options.authority.filter(|_| options.signed);
     let mut drivers = qhal_drivers::all(&of_devices);
     drivers.push(Box::new(SimulatedDriver::new(options.noise.clone(), options.processor.clone())));
@@ -184,7 +188,7 @@ mod tests {
         assert!(names.iter().all(|name| !Address::SCHEMES.contains(name)), "{names:?}");
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names, ["hwrng", "onerng", "qcicada", "simulator", "swiftrng", "truerng"]);
+        assert_eq!(names, ["entropykey", "hwrng", "onerng", "qcicada", "simulator", "swiftrng", "truerng"]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub(crate) struct Config {
     pub(crate) rng: RngSection,
     pub(crate) run: RunSection,
     pub(crate) qcicada: QcicadaSection,
+    pub(crate) entropykey: EntropyKeySection,
     pub(crate) onerng: OneRngSection,
     pub(crate) swiftrng: SwiftRngSection,
     pub(crate) truerng: TrueRngSection,
@@ -63,6 +64,14 @@ pub(crate) struct QcicadaSection {
     pub(crate) post_processing: Option<String>,
     /// The vendor's CA key: 128 hexadecimal digits, x then y.
     pub(crate) ca_public_key: Option<String>,
+}
+
+/// `[entropykey]`: how Entropy Keys are opened.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct EntropyKeySection {
+    /// The keyring with the long-term keys.
+    pub(crate) keyring: Option<PathBuf>,
 }
 
 /// `[onerng]`: how OneRNG devices are opened.

@@ -44,6 +44,7 @@ impl Context {
         let words = DriverWords {
             qcicada_post_processing: config.qcicada.post_processing.clone(),
             qcicada_ca_public_key: config.qcicada.ca_public_key.clone(),
+            entropykey_keyring: config.entropykey.keyring.clone(),
             onerng_mode: config.onerng.mode.clone(),
             swiftrng_output: config.swiftrng.output.clone(),
             swiftrng_power: config.swiftrng.power,

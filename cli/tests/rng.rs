@@ -4,6 +4,9 @@
 
 mod common;
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
 use common::{Emulator, assert_fails, json, qhal, stderr};
 
 fn read<'a>(device: &'a str, more: &[&'a str]) -> std::process::Output {
@@ -34,9 +37,8 @@ fn an_emulated_qcicada_is_read_over_its_pseudo_terminal_and_is_unverified() {
 fn every_fault_of_every_emulator_yields_no_bytes_and_one_sentence() {
     let models = json(&qhal(&["emulate", "list", "--json"]));
     let folder = tempfile::tempdir().unwrap();
-    let raw_mode = folder.path().join("raw.toml");
-    std::fs::write(&raw_mode, "[truerng]\nmode = \"raw\"\n").unwrap();
-    let raw_mode = raw_mode.to_str().unwrap();
+    let usual = configuration(folder.path(), "usual.toml", "");
+    let raw_mode = configuration(folder.path(), "raw.toml", "[truerng]\nmode = \"raw\"\n");
     let cases: Vec<(&str, &str, &str)> = models["models"]
         .as_array()
         .unwrap()
@@ -58,24 +60,62 @@ fn every_fault_of_every_emulator_yields_no_bytes_and_one_sentence() {
     for some in cases.chunks(4) {
         std::thread::scope(|scope| {
             for &(name, driver, fault) in some {
-                scope.spawn(move || fault_yields_nothing(name, driver, fault, raw_mode));
+                // In normal mode there is nothing that a deaf device would have to hear.
+                let config = if (driver, fault) == ("truerng", "deaf") { &raw_mode } else { &usual };
+                scope.spawn(move || fault_yields_nothing(name, driver, fault, config));
             }
         });
     }
 }
 
-fn fault_yields_nothing(name: &str, driver: &str, fault: &str, raw_mode: &str) {
+/// Writes a configuration with what the emulated devices need: the keyring for the test key of the emulated Entropy Key.
+fn configuration(folder: &Path, name: &str, more: &str) -> String {
+    let keyring = folder.join("keyring");
+    std::fs::write(&keyring, "NwBvBlg3OTBJORFD AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\n").unwrap();
+    std::fs::set_permissions(&keyring, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let path = folder.join(name);
+    std::fs::write(&path, format!("{more}[entropykey]\nkeyring = {keyring:?}\n")).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn emulated_serial_devices_are_found_by_asking_and_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "qhal.toml", "");
+    let config = config.as_str();
+    std::thread::scope(|scope| {
+        for (model, serial, origin) in [
+            ("entropykey", "NwBvBlg3OTBJORFD", "claimed"),
+            ("swiftrng", "SWRNG0000000217", "not-quantum"),
+            ("onerng", "5148414C000000000000000000000217", "not-quantum"),
+        ] {
+            scope.spawn(move || {
+                let emulator = Emulator::start(&[model, "--seed", "1"]);
+                let info = json(&qhal(&["info", emulator.address(), "--json", "--config", config]));
+                assert_eq!(info["id"], format!("{model}:{serial}"));
+                assert_eq!((&info["provenance"], &info["origin"]), (&"Unverified".into(), &origin.into()));
+                assert_eq!(info["health"]["state"], "good");
+                let device = format!("{model}@{}", emulator.address());
+                for output in ["raw", "drbg"] {
+                    let read = read(&device, &["--output", output, "--config", config]);
+                    assert!(read.status.success(), "{model}: {}", stderr(&read));
+                    assert_eq!(read.stdout.len(), 4096);
+                }
+                assert_eq!(emulator.stop(), 0);
+            });
+        }
+    });
+}
+
+fn fault_yields_nothing(name: &str, driver: &str, fault: &str, config: &str) {
     let emulator = Emulator::start(&[name, "--fault", fault, "--seed", "1"]);
     let device = format!("{driver}@{}", emulator.address());
-    let mut arguments = vec!["rng", "read", "-n", "64KiB", "--output", "raw", "--device", &device];
-    if driver == "truerng" && fault == "deaf" {
-        // In normal mode there is nothing that a deaf device would have to hear.
-        arguments.extend(["--config", raw_mode]);
-    }
+    let arguments =
+        ["rng", "read", "-n", "64KiB", "--output", "raw", "--device", &device, "--config", config];
     let output = qhal(&arguments);
     if output.status.success() {
         // A fault that only shows in the health the device reports, such as a supply out of limits.
-        let info = qhal(&["info", &device, "--json"]);
+        let info = qhal(&["info", &device, "--json", "--config", config]);
         let state =
             if info.status.success() { json(&info)["health"]["state"].clone() } else { "failed".into() };
         assert_ne!(state, "good", "{name} with {fault}: read went through and health is good");

@@ -2,6 +2,7 @@
 
 use qhal::{Driver, Error, ErrorKind, Result};
 
+use crate::entropy::entropykey::{self, EntropyKey};
 use crate::entropy::hwrng::HwRng;
 use crate::entropy::onerng::{self, OneRng};
 use crate::entropy::qcicada::{self, Options as QCicadaOptions, QCicadaDriver};
@@ -25,6 +26,11 @@ const FAMILIES: &[Family] = &[
         driver: |options| Box::new(QCicadaDriver::new().with_options(options.qcicada)),
         usb: Vec::new,
         emulated: qcicada::emulator::models,
+    },
+    Family {
+        driver: |options| Box::new(EntropyKey::new().with_options(options.entropykey.clone())),
+        usb: entropykey::usb_ids,
+        emulated: entropykey::emulator::models,
     },
     Family {
         driver: |options| Box::new(SwiftRng::new().with_options(options.swiftrng)),
@@ -56,10 +62,12 @@ pub struct UsbId {
 }
 
 /// How the devices of each family are opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct DriverOptions {
     /// QCicada, Firefly, Dragonfly.
     pub qcicada: QCicadaOptions,
+    /// Entropy Key.
+    pub entropykey: entropykey::Options,
     /// OneRNG.
     pub onerng: onerng::Options,
     /// SwiftRNG.
@@ -73,6 +81,7 @@ impl Default for DriverOptions {
     fn default() -> Self {
         Self {
             qcicada: QCicadaOptions::default(),
+            entropykey: entropykey::Options::default(),
             onerng: onerng::Options::default(),
             swiftrng: swiftrng::Options::default(),
             truerng: Mode::Normal,

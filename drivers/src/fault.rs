@@ -107,7 +107,7 @@ impl<K: FaultName> FromStr for Fault<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entropy::{onerng, qcicada, swiftrng, truerng};
+    use crate::entropy::{entropykey, onerng, qcicada, swiftrng, truerng};
 
     fn names_read_back<K: FaultName + fmt::Debug>() {
         for &kind in K::KINDS {
@@ -130,6 +130,7 @@ mod tests {
     #[test]
     fn faults_of_every_device_are_named_and_read_back() {
         names_read_back::<qcicada::emulator::FaultKind>();
+        names_read_back::<entropykey::emulator::FaultKind>();
         names_read_back::<onerng::emulator::FaultKind>();
         names_read_back::<swiftrng::emulator::FaultKind>();
         names_read_back::<truerng::emulator::FaultKind>();

@@ -1,5 +1,7 @@
 //! Drivers of random-number generators.
 
+mod block;
+pub mod entropykey;
 mod family;
 pub mod hwrng;
 pub mod onerng;

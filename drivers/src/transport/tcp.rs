@@ -63,7 +63,7 @@ impl TcpTransport {
 }
 
 /// The addresses of a host. The system's look-up has no time limit, so it runs aside and is abandoned when late.
-fn look_up(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>> {
+pub(crate) fn look_up(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>> {
     if let Ok(address) = host.parse::<std::net::IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }

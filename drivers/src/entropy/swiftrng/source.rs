@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::protocol::{BLOCK, BlockTest, Command, Frequencies, GOOD, Version, parse_text};
 use super::{Options, Output};
+use crate::entropy::block::Block;
 use crate::transport::Transport;
 
 /// How long the vendor's software waits for an answer.
@@ -108,9 +109,7 @@ pub struct SwiftRngSource {
     info: Info,
     options: Options,
     claim: MinEntropy,
-    block: Zeroizing<Vec<u8>>,
-    /// How much of the block has been handed out.
-    taken: usize,
+    block: Block,
     worst: BlockTest,
 }
 
@@ -124,14 +123,12 @@ impl SwiftRngSource {
             wire.ask(Command::Power(profile)).map_err(|error| error.context("the power profile"))?;
         }
         let claim = claim(options.output)?;
-        let block = Zeroizing::new(Vec::new());
-        let worst = BlockTest::default();
-        Ok(Self { wire, descriptor, info, options, claim, block, taken: 0, worst })
+        let (block, worst) = (Block::default(), BlockTest::default());
+        Ok(Self { wire, descriptor, info, options, claim, block, worst })
     }
 
     fn refill(&mut self) -> Result<()> {
         self.block.clear();
-        self.taken = 0;
         let block = self.wire.ask(match self.options.output {
             Output::Random => Command::Random,
             Output::Noise1 => Command::Noise1,
@@ -153,7 +150,7 @@ impl SwiftRngSource {
                 }
             }
         }
-        self.block = block;
+        self.block.replace(block);
         Ok(())
     }
 }
@@ -229,15 +226,9 @@ impl EntropySource for SwiftRngSource {
         if out.is_empty() {
             return Ok(0);
         }
-        if self.taken == self.block.len() {
+        if self.block.is_empty() {
             self.refill().map_err(|error| error.on(&self.descriptor.id))?;
         }
-        let rest = self.block.get(self.taken..).unwrap_or_default();
-        let count = out.len().min(rest.len());
-        for (slot, byte) in out.iter_mut().zip(rest) {
-            *slot = *byte;
-        }
-        self.taken += count;
-        Ok(count)
+        Ok(self.block.give(out))
     }
 }
