@@ -12,7 +12,8 @@
 //! What callers use: [`Tap`] for tested raw samples, [`Conditioned`] where every byte is to be backed by fresh
 //! entropy, [`DrbgRandom`] for everything else. The last two are [`SecureRandom`](qhal::SecureRandom)s.
 //!
-//! Beside that way, [`assess`] says how much min-entropy raw samples hold, by NIST SP 800-90B.
+//! Beside that way, [`toeplitz`] is an extractor whose output is close to uniform by a theorem instead of by trust in a
+//! hash function, and [`assess`] says how much min-entropy raw samples hold, by NIST SP 800-90B.
 //!
 //! There is no clock and no I/O here, and no thread but those of [`assess`]; samples are read when bytes are asked for.
 
@@ -26,6 +27,7 @@ pub mod random;
 mod startup;
 pub mod statistics;
 pub mod tap;
+pub mod toeplitz;
 
 pub use conditioner::Conditioner;
 pub use config::Config;
@@ -35,3 +37,4 @@ pub use pool::Pool;
 pub use random::{Conditioned, DrbgRandom};
 pub use statistics::Statistics;
 pub use tap::Tap;
+pub use toeplitz::Toeplitz;
