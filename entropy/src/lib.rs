@@ -10,7 +10,8 @@
 //! 4. The [`drbg`] (HMAC_DRBG of NIST SP 800-90A) is seeded and reseeded from the pool.
 //!
 //! What callers use: [`Tap`] for tested raw samples, [`Conditioned`] where every byte is to be backed by fresh
-//! entropy, [`DrbgRandom`] for everything else. The last two are [`SecureRandom`](qhal::SecureRandom)s.
+//! entropy, [`DrbgRandom`] for everything else. The last two are [`SecureRandom`](qhal::SecureRandom)s. Several devices are
+//! combined by a [`Mixture`], and [`Rng`] lends any `SecureRandom` to crates of the `rand` family.
 //!
 //! Beside that way, [`toeplitz`] is an extractor whose output is close to uniform by a theorem instead of by trust in a
 //! hash function, and [`assess`] says how much min-entropy raw samples hold, by NIST SP 800-90B.
@@ -22,8 +23,11 @@ pub mod conditioner;
 pub mod config;
 pub mod drbg;
 pub mod health;
+pub mod mixture;
 pub mod pool;
 pub mod random;
+pub mod rng;
+pub mod seeded;
 mod startup;
 pub mod statistics;
 pub mod tap;
@@ -33,8 +37,11 @@ pub use conditioner::Conditioner;
 pub use config::Config;
 pub use drbg::HmacDrbg;
 pub use health::{Alpha, FailedTest};
+pub use mixture::{Combine, Feeder, Mixture};
 pub use pool::Pool;
 pub use random::{Conditioned, DrbgRandom};
+pub use rng::Rng;
+pub use seeded::{Seeded, Supply};
 pub use statistics::Statistics;
 pub use tap::Tap;
 pub use toeplitz::Toeplitz;

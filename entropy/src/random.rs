@@ -5,8 +5,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::conditioner::{BLOCK_BYTES, Conditioner};
 use crate::config::Config;
-use crate::drbg::{HmacDrbg, MAX_REQUEST_BYTES, MIN_ENTROPY_BYTES, MIN_NONCE_BYTES};
 use crate::pool::Pool;
+use crate::seeded::{Seeded, Supply};
 use crate::statistics::Statistics;
 use crate::tap::{Failure, Tap};
 
@@ -103,31 +103,6 @@ impl Conditioned {
         self.tap.into_source()
     }
 
-    /// Fills `out` from the pool, reading what is missing.
-    fn supply(&mut self, out: &mut [u8]) -> Result<()> {
-        let mut filled = 0;
-        loop {
-            let rest = out.get_mut(filled..).unwrap_or_default();
-            filled += self.pool.take(rest);
-            let missing = out.len().saturating_sub(filled);
-            if missing == 0 {
-                // Nothing may have been read at all, yet a shut tap gives nothing.
-                return self.tap.read(&mut []).map(|_| ());
-            }
-            // The pool is empty here, so at least one block fits.
-            let blocks = missing.div_ceil(BLOCK_BYTES).min(self.pool.free() / BLOCK_BYTES);
-            self.gather(self.conditioner.samples_for(blocks))?;
-        }
-    }
-
-    /// As `supply`, from samples that are taken after this call alone.
-    fn supply_fresh(&mut self, out: &mut [u8]) -> Result<()> {
-        self.tap.start()?;
-        self.empty();
-        self.tap.discard();
-        self.supply(out)
-    }
-
     /// Reads once, at most `samples`, into the pool; the caller sees to it that they fit.
     fn gather(&mut self, samples: usize) -> Result<usize> {
         let room = samples.min(self.scratch.len());
@@ -157,6 +132,36 @@ impl Conditioned {
     }
 }
 
+impl Supply for Conditioned {
+    fn ready(&self) -> usize {
+        self.pool.len()
+    }
+
+    /// Fills `out` from the pool, reading what is missing.
+    fn supply(&mut self, out: &mut [u8]) -> Result<()> {
+        let mut filled = 0;
+        loop {
+            let rest = out.get_mut(filled..).unwrap_or_default();
+            filled += self.pool.take(rest);
+            let missing = out.len().saturating_sub(filled);
+            if missing == 0 {
+                // Nothing may have been read at all, yet a shut tap gives nothing.
+                return self.tap.read(&mut []).map(|_| ());
+            }
+            // The pool is empty here, so at least one block fits.
+            let blocks = missing.div_ceil(BLOCK_BYTES).min(self.pool.free() / BLOCK_BYTES);
+            self.gather(self.conditioner.samples_for(blocks))?;
+        }
+    }
+
+    fn supply_fresh(&mut self, out: &mut [u8]) -> Result<()> {
+        self.tap.start()?;
+        self.empty();
+        self.tap.discard();
+        self.supply(out)
+    }
+}
+
 impl SecureRandom for Conditioned {
     fn provenance(&self) -> Provenance {
         self.tap.provenance()
@@ -174,21 +179,13 @@ impl SecureRandom for Conditioned {
     }
 }
 
-/// Random bytes of a DRBG that is seeded, and regularly reseeded, with full-entropy bytes of a source.
+/// Random bytes of a [`Seeded`] DRBG on one source.
 ///
-/// The first call seeds it with 256 bits and a 128-bit nonce. It is reseeded with 256 bits after
-/// [`Config::reseed_bytes`] at the latest, and at every call that finds a seed in the pool. When a health test
-/// fails, the pool is emptied, the state is wiped and every call fails until [`restart`](Self::restart).
+/// When a health test fails, the pool is emptied, the state is wiped and every call fails until
+/// [`restart`](Self::restart).
 pub struct DrbgRandom {
     supply: Conditioned,
-    drbg: Option<HmacDrbg>,
-    personalization: Vec<u8>,
-    reseed_bytes: u64,
-    prediction_resistance: bool,
-    /// Bytes given since the last seed.
-    since_seed: u64,
-    seeds: u64,
-    bytes_out: u64,
+    seeded: Seeded,
 }
 
 impl DrbgRandom {
@@ -197,19 +194,8 @@ impl DrbgRandom {
     /// # Errors
     /// `InvalidInput` when a setting is out of range, or the source claims too little entropy to be tested.
     pub fn new(source: Box<dyn EntropySource>, config: &Config) -> Result<Self> {
-        config.check_reseed()?;
-        // SP 800-90A §8.7.1: a string that differs between devices, so that equal seeds would still part.
-        let personalization = format!("qhal HMAC_DRBG {}", source.descriptor().id).into_bytes();
-        Ok(Self {
-            supply: Conditioned::new(source, config)?,
-            drbg: None,
-            personalization,
-            reseed_bytes: config.reseed_bytes,
-            prediction_resistance: config.prediction_resistance,
-            since_seed: 0,
-            seeds: 0,
-            bytes_out: 0,
-        })
+        let seeded = Seeded::new(&source.descriptor().id.to_string(), config)?;
+        Ok(Self { supply: Conditioned::new(source, config)?, seeded })
     }
 
     /// The tap, for its source.
@@ -246,7 +232,7 @@ impl DrbgRandom {
     /// # Errors
     /// As [`Tap::restart`].
     pub fn restart(&mut self) -> Result<()> {
-        self.drbg = None;
+        self.seeded.wipe();
         self.supply.restart()
     }
 
@@ -262,7 +248,11 @@ impl DrbgRandom {
 
     /// Its figures; `bytes_out` counts bytes of the DRBG.
     pub fn statistics(&self) -> Statistics {
-        Statistics { reseeds: self.seeds, bytes_out: self.bytes_out, ..self.supply.statistics() }
+        Statistics {
+            reseeds: self.seeded.seeds(),
+            bytes_out: self.seeded.bytes_out(),
+            ..self.supply.statistics()
+        }
     }
 
     /// Gives the source back, to close it.
@@ -270,70 +260,9 @@ impl DrbgRandom {
         self.supply.into_source()
     }
 
-    /// Whether the next request begins with new samples.
-    fn seeds_next(&self) -> bool {
-        self.drbg.is_none()
-            || self.prediction_resistance
-            || self.since_seed >= self.reseed_bytes
-            || self.supply.pool.len() >= MIN_ENTROPY_BYTES
-    }
-
-    /// Bytes that the next request may have.
-    fn allowance(&self) -> usize {
-        let used = if self.seeds_next() { 0 } else { self.since_seed };
-        let left = self.reseed_bytes.saturating_sub(used);
-        usize::try_from(left).unwrap_or(usize::MAX).clamp(1, MAX_REQUEST_BYTES)
-    }
-
-    /// Gives the bytes of one request, of which there are no more than the allowance.
-    fn request(&mut self, out: &mut [u8]) -> Result<()> {
-        if self.seeds_next() {
-            self.seed()?;
-        }
-        if let Some(drbg) = &mut self.drbg {
-            drbg.generate(out, &[])?;
-        }
-        self.since_seed = self.since_seed.saturating_add(out.len() as u64);
-        Ok(())
-    }
-
-    /// Instantiates the DRBG, or reseeds it, with full entropy from the pool; with prediction resistance from
-    /// samples taken now. (No additional input is used, so a reseeding and then a request is all that
-    /// SP 800-90A §9.3.1 does for prediction resistance.)
-    fn seed(&mut self) -> Result<()> {
-        let mut seed = Zeroizing::new([0; MIN_ENTROPY_BYTES + MIN_NONCE_BYTES]);
-        let wanted = if self.drbg.is_some() { MIN_ENTROPY_BYTES } else { seed.len() };
-        let drawn = seed.get_mut(..wanted).unwrap_or_default();
-        if self.prediction_resistance {
-            self.supply.supply_fresh(drawn)?;
-        } else {
-            self.supply.supply(drawn)?;
-        }
-        let (entropy, nonce) = seed.split_at(MIN_ENTROPY_BYTES);
-        match &mut self.drbg {
-            Some(drbg) => drbg.reseed(entropy, &[])?,
-            None => self.drbg = Some(HmacDrbg::instantiate(entropy, nonce, &self.personalization)?),
-        }
-        self.since_seed = 0;
-        self.seeds = self.seeds.saturating_add(1);
-        Ok(())
-    }
-
-    fn fill_all(&mut self, out: &mut [u8]) -> Result<()> {
-        // A shut tap gives nothing, not even what the DRBG could still make.
-        self.supply.supply(&mut [])?;
-        let mut rest = out;
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at_mut(self.allowance().min(rest.len()));
-            self.request(now)?;
-            rest = later;
-        }
-        Ok(())
-    }
-
     fn wipe_if_shut(&mut self) {
         if self.supply.failure().is_some() {
-            self.drbg = None;
+            self.seeded.wipe();
         }
     }
 }
@@ -344,14 +273,10 @@ impl SecureRandom for DrbgRandom {
     }
 
     fn fill(&mut self, out: &mut [u8]) -> Result<()> {
-        match self.fill_all(out) {
-            Ok(()) => self.bytes_out = self.bytes_out.saturating_add(out.len() as u64),
-            Err(error) => {
-                out.zeroize();
-                self.wipe_if_shut();
-                return Err(error);
-            }
+        let outcome = self.seeded.fill(out, false, &mut self.supply);
+        if outcome.is_err() {
+            self.wipe_if_shut();
         }
-        Ok(())
+        outcome
     }
 }

@@ -10,7 +10,7 @@ fn stream(label: &str, bits: usize) -> Vec<u8> {
     let count = bits.div_ceil(8);
     let blocks = (0u32..).flat_map(|at| Sha256::digest([label.as_bytes(), &at.to_be_bytes()].concat()));
     let mut bytes: Vec<u8> = blocks.take(count).collect();
-    if bits % 8 != 0 {
+    if !bits.is_multiple_of(8) {
         *bytes.last_mut().unwrap() &= (1 << (bits % 8)) - 1;
     }
     bytes

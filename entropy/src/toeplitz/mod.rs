@@ -105,7 +105,8 @@ impl Toeplitz {
     /// set; `out` is all zeros then.
     pub fn extract(&self, input: &[u8], out: &mut [u8]) -> Result<()> {
         let (inputs, outputs) = (self.inputs.div_ceil(8), self.outputs.div_ceil(8));
-        let spare = input.last().is_some_and(|last| self.inputs % 8 != 0 && last >> (self.inputs % 8) != 0);
+        let spare =
+            input.last().is_some_and(|last| !self.inputs.is_multiple_of(8) && last >> (self.inputs % 8) != 0);
         if input.len() != inputs || out.len() != outputs || spare {
             let message = format!(
                 "a block of {} bits in and {} out takes {inputs} and {outputs} bytes, unused bits zero; it was given {} \
@@ -135,7 +136,7 @@ impl Toeplitz {
         for (bytes, word) in out.chunks_mut(8).zip(y.iter()) {
             bytes.iter_mut().zip(word.to_le_bytes()).for_each(|(byte, value)| *byte = value);
         }
-        if let Some(last) = out.last_mut().filter(|_| self.outputs % 8 != 0) {
+        if let Some(last) = out.last_mut().filter(|_| !self.outputs.is_multiple_of(8)) {
             *last &= (1 << (self.outputs % 8)) - 1;
         }
         Ok(())
@@ -172,7 +173,7 @@ mod tests {
     }
 
     fn cut(mut bytes: Vec<u8>, bits: usize) -> Vec<u8> {
-        if bits % 8 != 0 {
+        if !bits.is_multiple_of(8) {
             *bytes.last_mut().unwrap() &= (1 << (bits % 8)) - 1;
         }
         bytes
