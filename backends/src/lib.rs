@@ -1,9 +1,11 @@
 //! What can stand behind a hal trait here and now, how one is chosen and kept alive.
 
 pub mod catalog;
+pub mod changes;
 pub mod choose;
 pub mod doctor;
 pub mod emulate;
+pub mod ensemble;
 pub mod machine;
 pub mod random;
 pub mod registry;
@@ -12,7 +14,9 @@ pub mod simulated;
 pub mod spec;
 
 pub use catalog::{DriverWords, Options};
+pub use changes::{Change, changes};
 pub use choose::{Choice, PassedOver, choose};
+pub use ensemble::{Announcement, Ensemble, Plan};
 pub use registry::{Listing, Registry};
 pub use select::{Selected, select};
 pub use spec::DeviceSpec;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use qhal::Descriptor;
-use qhal_backends::catalog;
+use qhal_backends::{catalog, changes};
 use serde_json::json;
 
 use super::show;
@@ -60,17 +60,8 @@ fn watch(context: &Context, registry: &qhal_backends::Registry, mut before: Vec<
     while !interrupt::requested() {
         std::thread::sleep(INTERVAL);
         let now = registry.probe().devices;
-        for device in &before {
-            if !now.iter().any(|other| other.id == device.id) {
-                event(context, "unplugged", device)?;
-            }
-        }
-        for device in &now {
-            match before.iter().find(|other| other.id == device.id) {
-                None => event(context, "plugged", device)?,
-                Some(other) if other != device => event(context, "changed", device)?,
-                Some(_) => {}
-            }
+        for (change, device) in changes(&before, &now) {
+            event(context, change.as_str(), device)?;
         }
         before = now;
     }
