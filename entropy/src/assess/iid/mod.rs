@@ -1,6 +1,7 @@
 //! The IID track: looks for any sign that the samples are not independent and equally distributed.
 
 mod chi_square;
+mod decimal_bzip2;
 mod gamma;
 mod permutation;
 mod statistics;

@@ -46,7 +46,7 @@ fn has_passed(statistic: &Permuted) -> bool {
 /// §5.1, and how many permutations it took.
 ///
 /// # Errors
-/// `Other` when a statistic cannot be computed or a thread stops.
+/// `Exhausted` when memory for sorting runs out, `Other` when a thread stops.
 pub(super) fn test(
     samples: &Samples<'_>,
     seed: [u8; 32],

@@ -1,12 +1,9 @@
 //! The nineteen statistics of the permutation tests (SP 800-90B §5.1.1 to §5.1.11).
 
-use std::io::{self, Write};
-
-use bzip2::Compression;
-use bzip2::write::BzEncoder;
-use qhal::{Error, ErrorKind, Result};
+use qhal::Result;
 
 use super::super::samples::Samples;
+use super::decimal_bzip2::Decimal;
 
 /// How many there are.
 pub(super) const COUNT: usize = 19;
@@ -37,7 +34,7 @@ pub(super) const NAMES: [&str; COUNT] = [
 /// The lags of the periodicity and covariance statistics.
 const LAGS: [usize; 5] = [1, 2, 8, 16, 32];
 
-/// bzip2's block size, in units of 100 kB, that NIST's tool compresses with.
+/// bzip2's level, of 1 to 9, that NIST's tool compresses with.
 const COMPRESSION_LEVEL: usize = 5;
 
 /// What the statistics need to know of the samples and no permutation changes.
@@ -45,8 +42,7 @@ pub(super) struct Statistics {
     alphabet: usize,
     /// The raw value of each symbol.
     raw: [u8; 256],
-    /// Each symbol's raw value as decimal digits and a space.
-    text: Vec<String>,
+    decimal: Decimal,
     mean: f64,
     /// Twice the median of the symbols; 1, for one half, when there are two.
     twice_median: usize,
@@ -71,7 +67,7 @@ impl Statistics {
         Self {
             alphabet: samples.alphabet,
             raw,
-            text: raw.iter().map(|sample| format!("{sample} ")).collect(),
+            decimal: Decimal::new(&raw, samples.alphabet, COMPRESSION_LEVEL),
             mean: sum as f64 / samples.raw.len() as f64,
             twice_median,
         }
@@ -80,7 +76,7 @@ impl Statistics {
     /// The statistics that are `wanted` of `symbols`, a permutation of the samples' symbols; the others are 0.
     ///
     /// # Errors
-    /// `Other` when the data cannot be compressed.
+    /// `Exhausted` when memory for sorting runs out.
     pub(super) fn of(&self, symbols: &[u8], wanted: &[bool; COUNT]) -> Result<[f64; COUNT]> {
         let mut values = [0.0; COUNT];
         let any = |range: std::ops::Range<usize>| wanted[range].contains(&true);
@@ -129,7 +125,7 @@ impl Statistics {
             }
         }
         if any(18..19) {
-            values[18] = self.compression(symbols)?;
+            values[18] = self.decimal.compressed_length(symbols)? as f64;
         }
         Ok(values)
     }
@@ -142,38 +138,6 @@ impl Statistics {
             furthest = furthest.max((sum - (i + 1) as f64 * self.mean).abs());
         }
         furthest
-    }
-
-    /// §5.1.11: the bytes that bzip2 makes of the raw samples, written in decimal with spaces between.
-    fn compression(&self, symbols: &[u8]) -> Result<f64> {
-        let failed =
-            |cause| Error::new(ErrorKind::Other, "the samples could not be compressed").because(cause);
-        let mut text = Vec::with_capacity(4 * symbols.len());
-        for symbol in symbols {
-            text.extend_from_slice(self.text.get(usize::from(*symbol)).map_or(&[], |text| text.as_bytes()));
-        }
-        text.pop();
-        // What fits one smaller block, even if the run-length coding before it lengthens the text by a quarter, comes out
-        // the same, and sooner: most of the time for a short text goes into clearing the tables.
-        let level = (text.len() + text.len() / 4 + 100) / 100_000 + 1;
-        let level = Compression::new(level.min(COMPRESSION_LEVEL) as u32);
-        let mut encoder = BzEncoder::new(Length(0), level);
-        encoder.write_all(&text).map_err(failed)?;
-        Ok(encoder.finish().map_err(failed)?.0 as f64)
-    }
-}
-
-/// A writer that keeps only how much was written.
-struct Length(usize);
-
-impl Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
