@@ -88,6 +88,18 @@ pub trait EntropySource: Device {
     /// `TimedOut`, `Disconnected`, `Protocol`, `Refused` from the wire; `Unhealthy` when the device itself
     /// reports a failed test. After an error nothing in `out` may be used.
     fn read(&mut self, out: &mut [u8]) -> Result<usize>;
+
+    /// Starts the noise source anew, as switching it off and on would; the next [`read`](Self::read) gives the first samples
+    /// since then and waits for the device's own start-up tests. This is what restart tests take their samples after
+    /// (SP 800-90B §3.1.4.1).
+    ///
+    /// # Errors
+    /// `Unsupported` when it cannot be restarted from here, which most cannot, and then nothing has changed; else the kinds
+    /// of [`read`](Self::read).
+    fn restart(&mut self) -> Result<()> {
+        let message = "this device cannot be restarted from here; its supply would have to be switched";
+        Err(Error::new(ErrorKind::Unsupported, message).on(&self.descriptor().id))
+    }
 }
 
 /// What consumers see: conditioned random bytes, or nothing.

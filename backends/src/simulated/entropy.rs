@@ -8,6 +8,8 @@ use super::noise::{Failure, NoiseSettings, Samples};
 pub struct SimulatedEntropy {
     descriptor: Descriptor,
     claim: MinEntropy,
+    settings: NoiseSettings,
+    seed: u64,
     samples: Samples,
 }
 
@@ -19,7 +21,8 @@ impl SimulatedEntropy {
     pub fn open(descriptor: Descriptor, settings: NoiseSettings) -> Result<Self> {
         let claim = settings.min_entropy()?;
         let seed = settings.seed.map_or_else(operating_system_seed, Ok)?;
-        Ok(Self { descriptor, claim, samples: Samples::new(settings, seed)? })
+        let samples = Samples::new(settings.clone(), seed)?;
+        Ok(Self { descriptor, claim, settings, seed, samples })
     }
 }
 
@@ -65,6 +68,17 @@ impl EntropySource for SimulatedEntropy {
             }
         }
         Ok(out.len())
+    }
+
+    /// Other noise than before, and the same for every run with the same seed. What was to break, breaks again.
+    fn restart(&mut self) -> Result<()> {
+        if self.samples.failure() == Some(Failure::Gone) {
+            return Err(gone(&self.descriptor));
+        }
+        // The golden ratio keeps seeds that were given in a row apart (Steele et al., SplitMix, OOPSLA 2014).
+        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.samples = Samples::new(self.settings.clone(), self.seed)?;
+        Ok(())
     }
 }
 

@@ -1,13 +1,14 @@
 //! What every [`EntropySource`] promises.
 
-use super::{Violation, answer, device, promises, require};
-use crate::{EntropySource, Kind};
+use super::{Violation, answer, device, promises, refusal, require};
+use crate::{EntropySource, ErrorKind, Kind};
 
 promises! {
     EMPTY = "reading into an empty buffer gives 0";
     READS = "a source that works can be read with every size of buffer";
     COUNT = "a read gives at least one byte and at most as many as were asked for";
     WRITTEN = "every byte that a read counts has been written";
+    RESTART = "a source restarts and can be read afterwards, or says that it cannot and can be read all the same";
     CLAIM = "the claimed min-entropy stays the same";
     STAGE = "the stage stays the same";
 }
@@ -35,6 +36,7 @@ pub fn check(source: &mut dyn EntropySource) -> Result<(), Violation> {
         read(source, &mut vec![0; size])?;
     }
     check_written(source)?;
+    check_restart(source)?;
     let now = (source.stage(), source.claimed_min_entropy());
     require(now.0 == stage, STAGE, || format!("it was {stage:?} and became {:?}", now.0))?;
     require(now.1 == claim, CLAIM, || format!("it was {claim:?} and became {:?}", now.1))?;
@@ -44,6 +46,20 @@ pub fn check(source: &mut dyn EntropySource) -> Result<(), Violation> {
 fn check_empty(source: &mut dyn EntropySource) -> Result<(), Violation> {
     let count = answer(EMPTY, "read into an empty buffer", source.read(&mut []))?;
     require(count == 0, EMPTY, || format!("it gave {count}"))
+}
+
+/// Twice, because the first time may leave something behind.
+fn check_restart(source: &mut dyn EntropySource) -> Result<(), Violation> {
+    for _ in 0..2 {
+        let restarted = source.restart();
+        if restarted.is_err() {
+            refusal(RESTART, "restart", restarted, &[ErrorKind::Unsupported])?;
+        }
+        let mut out = [0; 64];
+        let count = answer(RESTART, "read of up to 64 bytes after a restart", source.read(&mut out))?;
+        require((1..=64).contains(&count), RESTART, || format!("a read after a restart gave {count} bytes"))?;
+    }
+    Ok(())
 }
 
 fn check_written(source: &mut dyn EntropySource) -> Result<(), Violation> {

@@ -20,6 +20,8 @@ enum Fault {
     WritesAllButThe(usize),
     ClaimChanges,
     StageChanges,
+    RestartFails,
+    RestartSilences,
     BecomesOther,
     KeyLink,
 }
@@ -28,6 +30,7 @@ struct Source {
     descriptor: Descriptor,
     numbers: Numbers,
     reads: u32,
+    restarts: u32,
     /// The most bytes of one read, and the bits of a sample.
     most: usize,
     bits: u8,
@@ -37,7 +40,7 @@ struct Source {
 impl Source {
     fn new(fault: Fault, most: usize, bits: u8) -> Self {
         let kind = if fault == Fault::KeyLink { Kind::KeyLink } else { Kind::Entropy };
-        Self { descriptor: descriptor(kind), numbers: Numbers(1), reads: 0, most, bits, fault }
+        Self { descriptor: descriptor(kind), numbers: Numbers(1), reads: 0, restarts: 0, most, bits, fault }
     }
 }
 
@@ -77,6 +80,7 @@ impl EntropySource for Source {
             Fault::RefusesAnEmptyRead if count == 0 => return Err(error(ErrorKind::InvalidInput)),
             Fault::RefusesLongReads if count > 1000 => return Err(error(ErrorKind::InvalidInput)),
             Fault::RefusesOneByte if count == 1 => return Err(error(ErrorKind::InvalidInput)),
+            Fault::RestartSilences if self.restarts > 1 => return Ok(0),
             Fault::GivesNothing if self.reads > 40 => return Ok(0),
             Fault::CountsTooMany => return Ok(out.len() + usize::from(count == 65)),
             Fault::WritesNothing => return Ok(count),
@@ -92,6 +96,16 @@ impl EntropySource for Source {
         }
         out[..count].copy_from_slice(&fresh);
         Ok(count)
+    }
+
+    fn restart(&mut self) -> Result<()> {
+        self.restarts += 1;
+        match self.fault {
+            Fault::RestartFails => Err(error(ErrorKind::Refused)),
+            // A right source may be one that cannot.
+            Fault::None if self.bits == 4 => Err(error(ErrorKind::Unsupported)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -153,6 +167,8 @@ fn every_wrong_source_is_caught() {
         (WRITTEN, Fault::WritesAllButTheLast),
         (WRITTEN, Fault::WritesAllButThe(0)),
         (WRITTEN, Fault::WritesAllButThe(15)),
+        (RESTART, Fault::RestartFails),
+        (RESTART, Fault::RestartSilences),
         (CLAIM, Fault::ClaimChanges),
         (STAGE, Fault::StageChanges),
     ];

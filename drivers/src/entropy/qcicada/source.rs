@@ -190,4 +190,10 @@ impl<T: Transport> EntropySource for QCicada<T> {
         }
         read.map_err(|error: Error| error.on(&self.descriptor.id))
     }
+
+    /// The device's own RESET: generation with its start-up test begins anew.
+    fn restart(&mut self) -> Result<()> {
+        self.settle()?;
+        self.reset().map(|_| ())
+    }
 }
