@@ -14,7 +14,8 @@
 //! combined by a [`Mixture`], and [`Rng`] lends any `SecureRandom` to crates of the `rand` family.
 //!
 //! Beside that way, [`toeplitz`] is an extractor whose output is close to uniform by a theorem instead of by trust in a
-//! hash function, and [`assess`] says how much min-entropy raw samples hold, by NIST SP 800-90B.
+//! hash function, [`assess`] says how much min-entropy raw samples hold, by NIST SP 800-90B, and [`quick`] finds in
+//! seconds what is plainly wrong with them.
 //!
 //! There is no clock and no I/O here, and no thread but those of [`assess`]; samples are read when bytes are asked for.
 
@@ -25,6 +26,7 @@ pub mod drbg;
 pub mod health;
 pub mod mixture;
 pub mod pool;
+pub mod quick;
 pub mod random;
 pub mod rng;
 pub mod seeded;

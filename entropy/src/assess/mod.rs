@@ -30,6 +30,8 @@ mod tasks;
 mod tree;
 mod tuples;
 
+pub(crate) use iid::chi_square_tail;
+
 pub use estimates::{Assessment, Estimates};
 pub use iid::{ChiSquare, IidAssessment, LongestRepeat, Permuted, iid};
 pub use non_iid::non_iid;

@@ -4,7 +4,7 @@
 const MOST_TERMS: u32 = 1_000_000;
 
 /// How likely a chi-square variable of `degrees` degrees of freedom is to reach `score`; 1 when there are none.
-pub(super) fn chi_square_tail(score: f64, degrees: i64) -> f64 {
+pub(crate) fn chi_square_tail(score: f64, degrees: i64) -> f64 {
     let (a, x) = (degrees as f64 / 2.0, score / 2.0);
     if a <= 0.0 || x <= 0.0 {
         return 1.0;

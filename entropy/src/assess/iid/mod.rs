@@ -14,6 +14,8 @@ use super::frequency::{counts, most_common_value};
 use super::samples::Samples;
 use super::tuples;
 
+pub(crate) use gamma::chi_square_tail;
+
 /// A chi-square test (SP 800-90B §5.2.1 to §5.2.4).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ChiSquare {
