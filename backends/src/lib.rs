@@ -6,6 +6,7 @@ pub mod choose;
 pub mod doctor;
 pub mod emulate;
 pub mod ensemble;
+pub mod kernel_pool;
 pub mod machine;
 pub mod random;
 pub mod registry;
