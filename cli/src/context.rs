@@ -40,8 +40,13 @@ impl Context {
 
     /// The drivers' settings.
     pub(crate) fn options(&self, engine: Option<EngineArgs>) -> Result<Options> {
+        self.options_with(engine, &self.words())
+    }
+
+    /// The drivers' settings in the words of the configuration.
+    fn words(&self) -> DriverWords {
         let config = &self.config;
-        let words = DriverWords {
+        DriverWords {
             qcicada_post_processing: config.qcicada.post_processing.clone(),
             qcicada_ca_public_key: config.qcicada.ca_public_key.clone(),
             entropykey_keyring: config.entropykey.keyring.clone(),
@@ -49,8 +54,19 @@ impl Context {
             swiftrng_output: config.swiftrng.output.clone(),
             swiftrng_power: config.swiftrng.power,
             truerng_mode: config.truerng.mode.clone(),
-        };
-        Options::new(config.simulated.qrng.settings()?, self.processor(engine), &words)
+        }
+    }
+
+    /// The drivers' settings for looking at noise: devices that can do without their own conditioning do, unless the
+    /// configuration says otherwise.
+    pub(crate) fn options_for_raw_samples(&self) -> Result<Options> {
+        let mut words = self.words();
+        words.qcicada_post_processing.get_or_insert_with(|| "raw-noise".to_owned());
+        self.options_with(None, &words)
+    }
+
+    fn options_with(&self, engine: Option<EngineArgs>, words: &DriverWords) -> Result<Options> {
+        Options::new(self.config.simulated.qrng.settings()?, self.processor(engine), words)
     }
 
     /// All drivers of this build.

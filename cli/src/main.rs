@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod context;
 mod failure;
+mod files;
 mod interrupt;
 mod report;
 mod units;

@@ -1,4 +1,6 @@
-//! Sizes as people write them: `16KiB`, `1MB`.
+//! Sizes and times as people write them: `16KiB`, `1MB`, `60s`.
+
+use std::time::Duration;
 
 /// Reads a size in bytes: a whole number, or a number with `B`, `kB`, `MB`, `GB`, `KiB`, `MiB` or `GiB`.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
@@ -21,6 +23,16 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
         return Err(format!("'{text}' is out of range: at least one byte, at most 1 PiB"));
     }
     Ok(bytes as u64)
+}
+
+/// Reads a time: a number with `ms`, `s` or `min`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = scaled(text, &[("ms", 0.001), ("s", 1.0), ("min", 60.0)])
+        .ok_or_else(|| format!("'{text}' is not a time: write 500ms, 60s or 5min"))?;
+    if !(0.001..=1e9).contains(&seconds) {
+        return Err(format!("'{text}' is out of range: at least 1ms, at most 30 years"));
+    }
+    Ok(Duration::from_secs_f64(seconds))
 }
 
 /// Bytes for people: at most three figures and a binary unit.
@@ -70,6 +82,16 @@ mod tests {
         }
         for bad in ["", "0", "-1", "1mb", "KiB", "1.5", "1e3", "inf", "9999999GiB", "1 1"] {
             assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn durations_of_the_contract() {
+        for (text, milliseconds) in [("500ms", 500), ("60s", 60_000), ("1.5s", 1500), ("5min", 300_000)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for bad in ["", "0s", "5", "5h", "-1s", "1e3s", "infs", "99999999999s"] {
+            assert!(duration(bad).is_err(), "{bad}");
         }
     }
 

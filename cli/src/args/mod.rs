@@ -13,7 +13,7 @@ use qhal_backends::DeviceSpec;
 
 pub(crate) use bench::{BenchArgs, BenchCommand, BenchLimitsArgs, BenchStatevectorArgs};
 pub(crate) use device::{DevicesArgs, DoctorArgs, EmulateArgs, InfoArgs};
-pub(crate) use rng::{AssessArgs, Format, OutputArg, ReadArgs, RngCommand};
+pub(crate) use rng::{AssessArgs, FeedArgs, Format, OutputArg, ReadArgs, RecordArgs, RngCommand, TestArgs};
 pub(crate) use run::{EngineArgs, PrecisionArg, RunArgs, Show};
 
 /// One way to talk to quantum hardware: random-number generators, key links and processors.

@@ -62,7 +62,10 @@ impl QuickReport {
         if !chi_square.passed {
             let p = chi_square.p_value;
             let how = if p < 0.5 { "unevenly" } else { "too evenly" };
-            found.push(format!("values are distributed {how}: chi-square has a probability of {p:.2e}"));
+            found.push(format!(
+                "values are distributed {how}: chi-square is {:.1} with {} degrees of freedom, of probability {p:.1e}",
+                chi_square.score, chi_square.degrees
+            ));
         }
         let limit = self.correlation_limit();
         let highest = (1..).zip(&self.autocorrelation).max_by(|(_, a), (_, b)| a.abs().total_cmp(&b.abs()));

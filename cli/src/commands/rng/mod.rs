@@ -1,7 +1,12 @@
 //! `qhal rng`: random numbers.
 
 mod assess;
+mod feed;
 pub(super) mod read;
+mod record;
+mod report;
+mod sidecar;
+mod test;
 
 use crate::args::RngCommand;
 use crate::context::Context;
@@ -12,5 +17,8 @@ pub(crate) fn run(context: &Context, command: &RngCommand) -> Outcome {
     match command {
         RngCommand::Read(args) => read::run(context, args),
         RngCommand::Assess(args) => assess::run(context, args),
+        RngCommand::Record(args) => record::run(context, args),
+        RngCommand::Test(args) => test::run(context, args),
+        RngCommand::Feed(args) => feed::run(context, args),
     }
 }
