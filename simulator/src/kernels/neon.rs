@@ -1,4 +1,4 @@
-//! Vectors as four NEON registers, with fused multiply-add; written by the book and checked by the compiler alone so far.
+//! Vectors as four NEON registers, with fused multiply-add; type-checked for AArch64, but never run on a processor yet.
 
 use std::arch::aarch64::{
     float32x4_t, float64x2_t, vaddq_f32, vaddq_f64, vdupq_n_f32, vdupq_n_f64, vfmaq_f32, vfmaq_f64,
