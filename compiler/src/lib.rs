@@ -11,6 +11,7 @@ mod include;
 mod lexer;
 mod names;
 pub mod openqasm2;
+pub mod translate;
 
 pub use diagnostic::Diagnostic;
 pub use include::{Folders, Included, Includes, NoIncludes};

@@ -111,3 +111,26 @@ macro_rules! three_controls {
 const THREE_CONTROLS_X: &str = three_controls!("pi/4", "-pi/4");
 const THREE_CONTROLS_SX: &str = three_controls!("pi/8", "-pi/8");
 const THREE_CONTROLS_SXDG: &str = three_controls!("-pi/8", "pi/8");
+
+/// The Toffoli gate as `qelib1.inc` of the paper has it.
+const TOFFOLI: &str =
+    "h c; cx b,c; tdg c; cx a,c; t c; cx b,c; tdg c; cx a,c; t b; t c; h c; cx a,b; t a; tdg b; cx a,b;";
+
+/// A program on as many qubits as `gate` has that does the gate, up to a global phase, by smaller ones; `None` for gates
+/// with angles and those without a definition.
+pub(crate) fn definition(gate: Gate) -> Option<String> {
+    let (signature, body) = match spelling(gate)? {
+        Spelling::Defined { signature, body, .. } => (signature, body),
+        Spelling::Known(_) if gate == Gate::Ccx => (" a,b,c", TOFFOLI),
+        Spelling::Known(_) => return None,
+    };
+    if signature.starts_with('(') {
+        return None;
+    }
+    let qubits = gate.qubits();
+    let operands: Vec<String> = (0..qubits).map(|at| format!("q[{at}]")).collect();
+    let operands = operands.join(",");
+    Some(format!(
+        "OPENQASM 2.0; include \"qelib1.inc\"; gate parts{signature} {{ {body} }} qreg q[{qubits}]; parts {operands};"
+    ))
+}

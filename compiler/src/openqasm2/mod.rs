@@ -13,6 +13,7 @@ mod symbols;
 mod unfold;
 
 pub use emit::emit;
+pub(crate) use library::definition;
 
 use qhal::circuit::{Condition, Operation};
 use qhal::{Circuit, Error, ErrorKind};

@@ -9,3 +9,4 @@ mod hostile;
 mod language;
 mod paper;
 mod reference;
+mod translate;
