@@ -20,6 +20,7 @@ fn every_subcommand_has_help_with_a_working_example() {
         &["rng", "test"],
         &["rng", "feed"],
         &["run"],
+        &["translate"],
         &["demo"],
         &["bench"],
         &["bench", "limits"],

@@ -4,6 +4,7 @@ mod bench;
 mod device;
 mod rng;
 mod run;
+mod translate;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub(crate) use bench::{BenchArgs, BenchCommand, BenchLimitsArgs, BenchStatevecto
 pub(crate) use device::{DevicesArgs, DoctorArgs, EmulateArgs, InfoArgs};
 pub(crate) use rng::{AssessArgs, FeedArgs, Format, OutputArg, ReadArgs, RecordArgs, RngCommand, TestArgs};
 pub(crate) use run::{EngineArgs, PrecisionArg, RunArgs, Show};
+pub(crate) use translate::TranslateArgs;
 
 /// One way to talk to quantum hardware: random-number generators, key links and processors.
 ///
@@ -67,6 +69,9 @@ pub(crate) enum Command {
     /// Run an OpenQASM program and show counts, probabilities or the state.
     #[command(after_help = "Example: qhal run bell.qasm --shots 1000 --seed 1 --json")]
     Run(RunArgs),
+    /// Translate an OpenQASM program to the native gates and couplings of a processor, and check the result.
+    #[command(after_help = "Example: qhal translate bell.qasm --to iqm-garnet -o native.qasm --json")]
+    Translate(TranslateArgs),
     /// Show in one go what this machine has: devices, some randomness, the counts of a circuit.
     #[command(after_help = "Example: qhal demo")]
     Demo,

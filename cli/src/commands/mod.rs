@@ -11,6 +11,7 @@ mod rng;
 mod run;
 mod show;
 mod status;
+mod translate;
 
 use crate::args::{Arguments, Command, PolicyArgs};
 use crate::context::Context;
@@ -34,6 +35,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Some(Command::Emulate(args)) => emulate::run(&context, &args),
         Some(Command::Rng(command)) => rng::run(&context, &command),
         Some(Command::Run(args)) => run::run(&context, &args),
+        Some(Command::Translate(args)) => translate::run(&context, &args),
         Some(Command::Demo) => demo::run(&context),
         Some(Command::Bench(args)) => bench::run(&context, &args),
         Some(Command::Completions { shell }) => completions::run(shell),

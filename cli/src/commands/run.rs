@@ -233,18 +233,26 @@ fn bars(mut rows: Vec<(String, f64, String)>) -> Outcome {
     Ok(())
 }
 
-/// Raw little-endian complex128; the file appears whole or not at all.
+/// Raw little-endian complex128.
 pub(crate) fn write_state(path: &Path, state: &[Complex64]) -> Outcome {
+    write_whole(path, |file| {
+        for amplitude in state {
+            file.write_all(&amplitude.re.to_le_bytes())?;
+            file.write_all(&amplitude.im.to_le_bytes())?;
+        }
+        Ok(())
+    })
+}
+
+/// Writes a file that appears whole or not at all.
+pub(crate) fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Outcome {
     let name = path.display().to_string();
     let failed = |cause| writing(cause, &name);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let file =
         tempfile::Builder::new().permissions(plain_permissions()).tempfile_in(folder).map_err(failed)?;
     let mut buffer = std::io::BufWriter::with_capacity(1 << 20, file);
-    for amplitude in state {
-        buffer.write_all(&amplitude.re.to_le_bytes()).map_err(failed)?;
-        buffer.write_all(&amplitude.im.to_le_bytes()).map_err(failed)?;
-    }
+    write(&mut buffer).map_err(failed)?;
     let file = buffer.into_inner().map_err(|error| failed(error.into_error()))?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
