@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use qhal::{Error, ErrorKind, Policy, Result};
 use qhal_backends::DeviceSpec;
 use qhal_backends::simulated::{Failure, NoiseModel, NoiseSettings};
+use qhal_kme::{KmeSection, PairSection, PeerSection, SaeSection, Settings};
 use serde::Deserialize;
 use serde::de::Error as _;
 
@@ -22,6 +23,35 @@ pub(crate) struct Config {
     pub(crate) swiftrng: SwiftRngSection,
     pub(crate) truerng: TrueRngSection,
     pub(crate) simulated: SimulatedSection,
+    /// `[kme]` and what belongs to it: a key manager.
+    pub(crate) kme: Option<KmeSection>,
+    #[serde(rename = "sae")]
+    pub(crate) saes: Vec<SaeSection>,
+    #[serde(rename = "peer")]
+    pub(crate) peers: Vec<PeerSection>,
+    #[serde(rename = "pair")]
+    pub(crate) pairs: Vec<PairSection>,
+}
+
+impl Config {
+    /// The key manager that is described, if one is.
+    pub(crate) fn kme_settings(&self) -> Option<Settings> {
+        self.kme.clone().map(|kme| Settings {
+            kme,
+            saes: self.saes.clone(),
+            peers: self.peers.clone(),
+            pairs: self.pairs.clone(),
+        })
+    }
+
+    /// Makes relative paths relative to the folder of the file they stand in.
+    fn resolve(&mut self, folder: &Path) {
+        if let Some(kme) = &mut self.kme {
+            for path in [&mut kme.certificate, &mut kme.key, &mut kme.ca, &mut kme.state] {
+                *path = folder.join(&*path);
+            }
+        }
+    }
 }
 
 /// `[rng]`: what `qhal rng` uses when the command line does not say.
@@ -168,7 +198,11 @@ pub(crate) fn load(named: Option<&Path>) -> Result<Config> {
     };
     for path in candidates {
         match std::fs::read_to_string(&path) {
-            Ok(text) => return parse(&text, &path),
+            Ok(text) => {
+                let mut config = parse(&text, &path)?;
+                config.resolve(path.parent().unwrap_or(Path::new("")));
+                return Ok(config);
+            }
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && named.is_none() => {}
             Err(cause) => {
                 return Err(Error::from_io(

@@ -28,6 +28,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("qhal-consensus", &["qhal"]),
     ("qhal-network", &["qhal", "qhal-crypto"]),
     ("qhal-telemetry", &["qhal"]),
+    ("qhal-kme", &["qhal"]),
     (
         "qhal-backends",
         &["qhal", "qhal-drivers", "qhal-simulator", "qhal-entropy", "qhal-distillation", "qhal-compiler"],
@@ -44,6 +45,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "qhal-consensus",
             "qhal-network",
             "qhal-telemetry",
+            "qhal-kme",
             "qhal-backends",
         ],
     ),

@@ -2,6 +2,7 @@
 
 mod bench;
 mod device;
+mod kme;
 mod rng;
 mod run;
 mod translate;
@@ -14,6 +15,7 @@ use qhal_backends::DeviceSpec;
 
 pub(crate) use bench::{BenchArgs, BenchCommand, BenchLimitsArgs, BenchStatevectorArgs};
 pub(crate) use device::{DevicesArgs, DoctorArgs, EmulateArgs, InfoArgs};
+pub(crate) use kme::{KmeCommand, KmeServeArgs, PkiCommand, PkiNewArgs};
 pub(crate) use rng::{AssessArgs, FeedArgs, Format, OutputArg, ReadArgs, RecordArgs, RngCommand, TestArgs};
 pub(crate) use run::{EngineArgs, PrecisionArg, RunArgs, Show};
 pub(crate) use translate::TranslateArgs;
@@ -66,6 +68,12 @@ pub(crate) enum Command {
     /// Random numbers.
     #[command(subcommand)]
     Rng(RngCommand),
+    /// A key manager.
+    #[command(subcommand)]
+    Kme(KmeCommand),
+    /// Certificates for a lab.
+    #[command(subcommand)]
+    Pki(PkiCommand),
     /// Run an OpenQASM program and show counts, probabilities or the state.
     #[command(after_help = "Example: qhal run bell.qasm --shots 1000 --seed 1 --json")]
     Run(RunArgs),

@@ -7,6 +7,7 @@ mod devices;
 mod doctor;
 mod emulate;
 mod info;
+mod kme;
 mod rng;
 mod run;
 mod show;
@@ -34,6 +35,8 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Some(Command::Doctor(args)) => doctor::run(&context, &args),
         Some(Command::Emulate(args)) => emulate::run(&context, &args),
         Some(Command::Rng(command)) => rng::run(&context, &command),
+        Some(Command::Kme(command)) => kme::run(&context, &command),
+        Some(Command::Pki(command)) => kme::pki(&context, &command),
         Some(Command::Run(args)) => run::run(&context, &args),
         Some(Command::Translate(args)) => translate::run(&context, &args),
         Some(Command::Demo) => demo::run(&context),
