@@ -1,4 +1,4 @@
-//! Physics on a computer: state vectors today; it knows nothing about devices.
+//! Physics on a computer: state vectors and photons; it knows nothing about devices.
 //!
 //! A [`Simulator`] makes a [`Plan`] of a circuit, evolves it to a [`StateVector`], and reads amplitudes,
 //! probabilities or counts from that. Circuits that need outcomes on the way go to [`Simulator::counts`] directly.
@@ -12,6 +12,7 @@ mod memory;
 mod moves;
 mod options;
 mod pauli;
+pub mod photonics;
 mod plan;
 mod program;
 mod random;
