@@ -8,6 +8,7 @@ pub mod catalogue;
 mod emulation;
 pub mod entropy;
 pub mod fault;
+pub mod tags;
 pub mod transport;
 
 pub use catalogue::{DriverOptions, EmulatedModel, EmulatorOptions, UsbId, all, emulators, usb_ids};
