@@ -27,7 +27,10 @@ impl SimulatedEntropy {
 }
 
 /// 64 bits from the operating system.
-pub(super) fn operating_system_seed() -> Result<u64> {
+///
+/// # Errors
+/// `Other` when it gives none.
+pub fn operating_system_seed() -> Result<u64> {
     getrandom::u64()
         .map_err(|cause| Error::new(ErrorKind::Other, "the operating system gave no seed").because(cause))
 }

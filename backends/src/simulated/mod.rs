@@ -2,11 +2,13 @@
 
 mod engine;
 mod entropy;
+mod link;
 mod noise;
 mod processor;
 
 pub use engine::Engine;
-pub use entropy::SimulatedEntropy;
+pub use entropy::{SimulatedEntropy, operating_system_seed};
+pub use link::{ATTACKS, Alarm, LinkProtocol, LinkReport, LinkSettings, attack, simulate as simulate_link};
 pub use noise::{Failure, NoiseModel, NoiseSettings, Samples};
 pub use processor::{ProcessorSettings, SimulatedProcessor};
 pub use qhal_simulator::{PauliString, Plan, Precision, StateVector, limits};

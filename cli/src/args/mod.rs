@@ -3,6 +3,7 @@
 mod bench;
 mod device;
 mod kme;
+mod link;
 mod rng;
 mod run;
 mod translate;
@@ -16,6 +17,7 @@ use qhal_backends::DeviceSpec;
 pub(crate) use bench::{BenchArgs, BenchCommand, BenchLimitsArgs, BenchStatevectorArgs};
 pub(crate) use device::{DevicesArgs, DoctorArgs, EmulateArgs, InfoArgs};
 pub(crate) use kme::{KmeCommand, KmeServeArgs, PkiCommand, PkiNewArgs};
+pub(crate) use link::{LinkCommand, SimulateArgs};
 pub(crate) use rng::{AssessArgs, FeedArgs, Format, OutputArg, ReadArgs, RecordArgs, RngCommand, TestArgs};
 pub(crate) use run::{EngineArgs, PrecisionArg, RunArgs, Show};
 pub(crate) use translate::TranslateArgs;
@@ -74,6 +76,9 @@ pub(crate) enum Command {
     /// Certificates for a lab.
     #[command(subcommand)]
     Pki(PkiCommand),
+    /// Key-distribution links.
+    #[command(subcommand)]
+    Link(LinkCommand),
     /// Run an OpenQASM program and show counts, probabilities or the state.
     #[command(after_help = "Example: qhal run bell.qasm --shots 1000 --seed 1 --json")]
     Run(RunArgs),

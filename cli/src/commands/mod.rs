@@ -8,6 +8,7 @@ mod doctor;
 mod emulate;
 mod info;
 mod kme;
+mod link;
 mod rng;
 mod run;
 mod show;
@@ -37,6 +38,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Some(Command::Rng(command)) => rng::run(&context, &command),
         Some(Command::Kme(command)) => kme::run(&context, &command),
         Some(Command::Pki(command)) => kme::pki(&context, &command),
+        Some(Command::Link(command)) => link::run(&context, &command),
         Some(Command::Run(args)) => run::run(&context, &args),
         Some(Command::Translate(args)) => translate::run(&context, &args),
         Some(Command::Demo) => demo::run(&context),

@@ -1,0 +1,134 @@
+//! What an operator is told of a link, from what can be seen at its ends.
+
+use qhal_distillation::session::Reason;
+use qhal_simulator::photonics::Monitors;
+
+/// Standard deviations from which a difference is no chance.
+const SIGNIFICANT: f64 = 6.0;
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    /// Its name, for scripts: that of the attack it points to, or of a [`Reason`].
+    pub name: &'static str,
+    /// What was seen.
+    pub what: String,
+    /// Whether what was detected meanwhile must not become a key.
+    pub discards: bool,
+}
+
+impl From<Reason> for Alarm {
+    fn from(reason: Reason) -> Self {
+        Self {
+            name: reason.as_str(),
+            what: "the block was discarded at both ends".to_owned(),
+            discards: true,
+        }
+    }
+}
+
+/// A ratio that was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Counted {
+    pub(super) hits: u64,
+    pub(super) of: u64,
+}
+
+impl Counted {
+    fn ratio(self) -> f64 {
+        if self.of == 0 { 0.0 } else { self.hits as f64 / self.of as f64 }
+    }
+
+    /// How many standard deviations it lies above a probability.
+    fn above(self, probability: f64) -> f64 {
+        let deviation = (probability * (1.0 - probability) * self.of as f64).sqrt().max(1.0);
+        (self.hits as f64 - probability * self.of as f64) / deviation
+    }
+}
+
+/// What was seen during a block.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Observed {
+    /// Bits of the key basis after sifting.
+    pub(super) sifted: u64,
+    /// Errors among sifted bits of both bases.
+    pub(super) errors: u64,
+    /// Sifted bits of both bases.
+    pub(super) compared: u64,
+    /// The error ratio that this link has when nobody touches it.
+    pub(super) usual_qber: f64,
+    /// Detections of value 1 among all that have one.
+    pub(super) ones: Counted,
+    /// Detections of the brightest and of the next intensity among the pulses sent with it; none for pairs.
+    pub(super) gains: Option<[Counted; 2]>,
+    /// The mean photon numbers of those two.
+    pub(super) means: [f64; 2],
+    /// Background of one gate, as a probability.
+    pub(super) background: f64,
+    /// Clicks where no light is expected, and how many dark counts should have given.
+    pub(super) dark: Option<(u64, f64)>,
+    /// How far arrivals were from where they were calibrated, in ns, when the block ended.
+    pub(super) moved_ns: f64,
+    /// Whether the ends found each other's clock.
+    pub(super) synchronised: bool,
+    pub(super) monitors: Monitors,
+}
+
+impl Observed {
+    /// Everything that is not as it should be.
+    pub(super) fn alarms(&self) -> Vec<Alarm> {
+        let mut alarms = Vec::new();
+        let mut raise = |name: &'static str, what: String| alarms.push(Alarm { name, what, discards: true });
+        if !self.synchronised {
+            raise(
+                "lost-synchronisation",
+                "arrivals have no common phase: the clocks differ or there is no light".to_owned(),
+            );
+        }
+        let errors = Counted { hits: self.errors, of: self.compared };
+        if errors.above(self.usual_qber) > SIGNIFICANT && errors.ratio() > self.usual_qber + 0.003 {
+            let (found, usual) = (100.0 * errors.ratio(), 100.0 * self.usual_qber);
+            raise("intercept-resend", format!("the QBER is {found:.2} % where {usual:.2} % is usual"));
+        }
+        if let Some([signal, decoy]) = self.gains {
+            let gain = (signal.ratio() - self.background).clamp(0.0, 1.0 - 1e-12);
+            let efficiency = -(1.0 - gain).ln() / self.means[0];
+            let expected = 1.0 - (1.0 - self.background) * (-efficiency * self.means[1]).exp();
+            if decoy.above(expected).abs() > SIGNIFICANT && (decoy.ratio() / expected - 1.0).abs() > 0.05 {
+                let what = format!(
+                    "decoy pulses arrive {:.2} times as often as signal pulses say",
+                    decoy.ratio() / expected
+                );
+                raise("photon-number-splitting", what);
+            }
+        }
+        let dark_gone =
+            self.dark.is_some_and(|(seen, expected)| expected > 50.0 && (seen as f64) < 0.2 * expected);
+        if self.monitors.bias_current > 2.0 * Monitors::USUAL.bias_current || dark_gone {
+            let dark = self.dark.map_or(String::new(), |(seen, expected)| {
+                format!(", {seen} dark counts where {expected:.0} are usual")
+            });
+            raise(
+                "blinding",
+                format!("the bias current is {:.1} times the usual{dark}", self.monitors.bias_current),
+            );
+        }
+        if self.monitors.watchdog_rate > 10.0 * Monitors::USUAL.watchdog_rate {
+            let rate = self.monitors.watchdog_rate;
+            raise(
+                "trojan-horse",
+                format!("the watch-dog detector counts {rate:.0} photons a second behind the isolator"),
+            );
+        }
+        let unequal = self.ones.above(0.5).abs() > SIGNIFICANT && (self.ones.ratio() - 0.5).abs() > 0.02;
+        if self.moved_ns.abs() > 0.2 || unequal {
+            let what = format!(
+                "arrivals moved by {:.2} ns and {:.1} % of the bits are ones",
+                self.moved_ns,
+                100.0 * self.ones.ratio()
+            );
+            raise("time-shift", what);
+        }
+        alarms
+    }
+}

@@ -1,0 +1,58 @@
+//! The words of `qhal link`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use qhal_backends::simulated::LinkProtocol;
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum LinkCommand {
+    /// Simulate a key-distribution link end to end: photons, time tags, synchronisation, sifting, reconciliation, secret keys.
+    #[command(
+        after_help = "Example: qhal link simulate --protocol bb84-decoy --distance 50 --seconds 5 --seed 1 --json"
+    )]
+    Simulate(SimulateArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SimulateArgs {
+    /// How the keys are made.
+    #[arg(long, value_enum, default_value_t = ProtocolArg::Bb84Decoy)]
+    pub(crate) protocol: ProtocolArg,
+    /// Length of the fibre, 0 to 2000.
+    #[arg(long, default_value_t = 50.0, value_name = "KM", value_parser = within::<0, 2000>)]
+    pub(crate) distance: f64,
+    /// What somebody does to it: intercept-resend, photon-number-splitting, blinding, trojan-horse or time-shift.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) attack: Option<String>,
+    /// Share of the photons that intercept-resend takes, 0 to 1.
+    #[arg(long, default_value_t = 1.0, value_parser = within::<0, 1>, requires = "attack")]
+    pub(crate) fraction: f64,
+    /// Simulated seconds, up to 3600.
+    #[arg(long, default_value_t = 5.0, value_name = "T", value_parser = within::<0, 3600>)]
+    pub(crate) seconds: f64,
+    /// Makes the run repeatable [default: taken from the operating system].
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProtocolArg {
+    /// Faint laser pulses of three intensities.
+    Bb84Decoy,
+    /// Entangled pairs.
+    Bbm92,
+}
+
+impl From<ProtocolArg> for LinkProtocol {
+    fn from(argument: ProtocolArg) -> Self {
+        match argument {
+            ProtocolArg::Bb84Decoy => Self::Bb84Decoy,
+            ProtocolArg::Bbm92 => Self::Bbm92,
+        }
+    }
+}
+
+fn within<const LEAST: u32, const MOST: u32>(text: &str) -> Result<f64, String> {
+    let range = f64::from(LEAST)..=f64::from(MOST);
+    let number = text.parse::<f64>().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("'{text}' is not a number from {LEAST} to {MOST}"))
+}

@@ -1,0 +1,14 @@
+//! `qhal link`: key-distribution links.
+
+mod simulate;
+
+use crate::args::LinkCommand;
+use crate::context::Context;
+use crate::failure::Outcome;
+
+/// Runs one command of the group.
+pub(crate) fn run(context: &Context, command: &LinkCommand) -> Outcome {
+    match command {
+        LinkCommand::Simulate(args) => simulate::run(context, args),
+    }
+}
