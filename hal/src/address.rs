@@ -23,6 +23,15 @@ pub enum Address {
         /// Serial number or bus path, where needed to tell two apart.
         unit: Option<String>,
     },
+    /// A USB device that another machine or program exports: `usbip:HOST:PORT/BUSID`, IPv6 hosts in brackets.
+    UsbIp {
+        /// Host name or address.
+        host: String,
+        /// Port, never 0; 3240 where none is written.
+        port: u16,
+        /// Which of the exported devices, as in `1-1.2`; needed where there are several.
+        bus_id: Option<String>,
+    },
     /// A TCP endpoint: `tcp:HOST:PORT`, IPv6 hosts in brackets.
     Tcp {
         /// Host name or address.
@@ -58,7 +67,8 @@ pub enum Address {
 
 impl Address {
     /// The first words of an address; a driver may not be called like one of them.
-    pub const SCHEMES: [&'static str; 7] = ["serial", "usb", "tcp", "https", "library", "file", "simulated"];
+    pub const SCHEMES: [&'static str; 8] =
+        ["serial", "usb", "usbip", "tcp", "https", "library", "file", "simulated"];
 
     /// Whether `text` starts like an address, as opposed to a device id.
     pub fn looks_like(text: &str) -> bool {
@@ -75,6 +85,10 @@ impl fmt::Display for Address {
             Self::Usb { vendor, product, unit: None } => write!(f, "usb:{vendor:04x}:{product:04x}"),
             Self::Usb { vendor, product, unit: Some(unit) } => {
                 write!(f, "usb:{vendor:04x}:{product:04x}/{unit}")
+            }
+            Self::UsbIp { host, port, bus_id: None } => write!(f, "usbip:{}:{port}", host_in_brackets(host)),
+            Self::UsbIp { host, port, bus_id: Some(bus_id) } => {
+                write!(f, "usbip:{}:{port}/{bus_id}", host_in_brackets(host))
             }
             Self::Tcp { host, port } => write!(f, "tcp:{}:{port}", host_in_brackets(host)),
             Self::Https { host, port } => write!(f, "https://{}:{port}", host_in_brackets(host)),
@@ -93,7 +107,9 @@ impl FromStr for Address {
         let wrong =
             |why: &str| Error::new(ErrorKind::InvalidInput, format!("'{text}' is not an address: {why}"));
         let Some((scheme, rest)) = text.split_once(':') else {
-            return Err(wrong("it begins with serial:, usb:, tcp:, https://, library:, file: or simulated:"));
+            return Err(wrong(
+                "it begins with serial:, usb:, usbip:, tcp:, https://, library:, file: or simulated:",
+            ));
         };
         if rest.chars().any(char::is_control) {
             return Err(wrong("it contains a control character"));
@@ -121,6 +137,16 @@ impl FromStr for Address {
                     _ => Err(wrong("USB ids are four hexadecimal digits each, as in usb:0aba:0102")),
                 }
             }
+            "usbip" => {
+                let (endpoint, bus_id) = match rest.split_once('/') {
+                    Some((endpoint, bus_id)) if is_bus_id(bus_id) => (endpoint, Some(bus_id.to_owned())),
+                    Some(_) => return Err(wrong("a bus id has digits, dots and hyphens, as in 1-1.2")),
+                    None => (rest, None),
+                };
+                // The port that IANA has registered for USB/IP.
+                let (host, port) = host_and_port(endpoint, Some(3240)).map_err(|why| wrong(&why))?;
+                Ok(Self::UsbIp { host, port, bus_id })
+            }
             "tcp" => {
                 let (host, port) = host_and_port(rest, None).map_err(|why| wrong(&why))?;
                 Ok(Self::Tcp { host, port })
@@ -141,9 +167,18 @@ impl FromStr for Address {
                 }
                 Ok(Self::Library { path: path.to_owned(), prefix: prefix.to_owned() })
             }
-            _ => Err(wrong("it begins with serial:, usb:, tcp:, https://, library:, file: or simulated:")),
+            _ => Err(wrong(
+                "it begins with serial:, usb:, usbip:, tcp:, https://, library:, file: or simulated:",
+            )),
         }
     }
+}
+
+/// Whether this is where a USB device is plugged in, as Linux writes it.
+fn is_bus_id(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() < 32
+        && text.bytes().all(|letter| letter.is_ascii_digit() || b".-".contains(&letter))
 }
 
 /// Splits `HOST:PORT` or `[V6]:PORT`; `default` stands for a port that is not written.
@@ -194,6 +229,8 @@ mod tests {
             "serial:/dev/ttyUSB0",
             "usb:0aba:0102/A1",
             "usb:04d8:f5fe",
+            "usbip:127.0.0.1:3240/1-1.2",
+            "usbip:[fe80::1]:4000",
             "tcp:lab-7:54936",
             "tcp:[::1]:54936",
             "https://kme.example:8443",
@@ -212,6 +249,9 @@ mod tests {
             ("serial:", "port"),
             ("usb:0aba", "four hexadecimal"),
             ("usb:0aba:+102", "four hexadecimal"),
+            ("usbip:host/", "bus id"),
+            ("usbip:host/1;2", "bus id"),
+            ("usbip::1/1-1", "host is missing"),
             ("tcp:host", "port"),
             ("tcp:host:0", "port"),
             ("tcp:host:65536", "port"),
@@ -229,7 +269,7 @@ mod tests {
     proptest! {
         #[test]
         fn reading_never_panics_and_what_was_read_writes_back(text in "\\PC{0,40}") {
-            for candidate in [text.clone(), format!("tcp:{text}"), format!("usb:{text}"), format!("https://{text}")] {
+            for candidate in [text.clone(), format!("tcp:{text}"), format!("usb:{text}"), format!("usbip:{text}"), format!("https://{text}")] {
                 if let Ok(address) = candidate.parse::<Address>() {
                     prop_assert_eq!(address.to_string().parse::<Address>().unwrap(), address);
                 }
