@@ -1,4 +1,4 @@
-//! What emulated devices on serial lines have in common: noise from a seed, and what is still to be sent, at a pace.
+//! What emulated devices have in common: noise from a seed, and how fast it is made and sent.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -41,6 +41,30 @@ impl Noise {
         (0..count).map(|_| (8 + 2 * nibbles(self.rng.next_u32())) as u8).collect()
     }
 
+    /// Bytes of this quality.
+    pub(crate) fn bytes(&mut self, count: usize, quality: Quality) -> Vec<u8> {
+        match quality {
+            Quality::Fair => self.uniform(count),
+            Quality::Biased => self.biased(count),
+            Quality::Stuck => vec![0xA5; count],
+        }
+    }
+
+    /// One byte of this quality.
+    pub(crate) fn byte(&mut self, quality: Quality) -> u8 {
+        self.bytes(1, quality).first().copied().unwrap_or_default()
+    }
+
+    /// A number from 0 to below 1.
+    pub(crate) fn unit(&mut self) -> f64 {
+        f64::from(self.rng.next_u32()) / 4_294_967_296.0
+    }
+
+    /// All but Gaussian, with mean 0 and deviation 1: twelve uniform variates (Irwin-Hall).
+    pub(crate) fn gaussian(&mut self) -> f64 {
+        (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
+    }
+
     /// Damages what goes over the wire: of its bytes some change, some are lost.
     pub(crate) fn garble(&mut self, bytes: &mut Vec<u8>) {
         bytes.retain_mut(|byte| {
@@ -50,6 +74,70 @@ impl Noise {
             }
             chance % 16 != 0
         });
+    }
+}
+
+/// How good the noise is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quality {
+    /// Every bit is as likely 0 as 1.
+    Fair,
+    /// Seven bits in eight are ones.
+    Biased,
+    /// Every byte is the same.
+    Stuck,
+}
+
+impl Quality {
+    /// What is left of the noise where these faults are.
+    pub(crate) fn with(stuck: bool, biased: bool) -> Self {
+        match (stuck, biased) {
+            (true, _) => Self::Stuck,
+            (_, true) => Self::Biased,
+            _ => Self::Fair,
+        }
+    }
+}
+
+/// How many bytes a device has made by a time, and how many of them it can keep.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    bytes_per_s: u32,
+    store: u32,
+    /// The time at which the store was empty, so that what has come since is what is in it.
+    empty_at: Duration,
+}
+
+impl Pace {
+    /// A device that makes so many bytes a second and keeps at most `store` of them.
+    pub(crate) fn new(bytes_per_s: u32, store: u32) -> Self {
+        Self { bytes_per_s: bytes_per_s.max(1), store, empty_at: Duration::ZERO }
+    }
+
+    fn time_of(&self, bytes: u32) -> Duration {
+        Duration::from_secs_f64(f64::from(bytes) / f64::from(self.bytes_per_s))
+    }
+
+    /// How many bytes are ready.
+    pub(crate) fn ready(&self, now: Duration) -> u32 {
+        let made =
+            now.saturating_sub(self.empty_at).as_nanos() * u128::from(self.bytes_per_s) / 1_000_000_000;
+        u32::try_from(made).unwrap_or(u32::MAX).min(self.store)
+    }
+
+    /// Takes `bytes` out of the store if so many are ready.
+    pub(crate) fn take(&mut self, bytes: u32, now: Duration) -> bool {
+        if self.ready(now) < bytes {
+            return false;
+        }
+        // What does not fit the store was lost.
+        self.empty_at = self.empty_at.max(now.saturating_sub(self.time_of(self.store))) + self.time_of(bytes);
+        true
+    }
+
+    /// Nothing is ready at `now`; the making begins.
+    pub(crate) fn restart(&mut self, now: Duration) {
+        self.empty_at = now;
     }
 }
 
@@ -118,6 +206,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn bytes_leave_in_their_order_at_the_pace_whatever_the_steps() {
@@ -154,5 +243,28 @@ mod tests {
         let mut garbled = vec![0; 1000];
         Noise::new(4).garble(&mut garbled);
         assert!(garbled.len() < 1000 && garbled.iter().any(|byte| *byte != 0));
+    }
+
+    #[test]
+    fn a_store_fills_at_its_pace_and_loses_what_does_not_fit() {
+        let mut pace = Pace::new(1000, 100);
+        let at = Duration::from_millis;
+        assert_eq!((pace.ready(at(0)), pace.ready(at(50)), pace.ready(at(5000))), (0, 50, 100));
+        assert!(!pace.take(60, at(50)) && pace.take(60, at(5000)));
+        assert_eq!((pace.ready(at(5000)), pace.ready(at(5010))), (40, 50));
+        pace.restart(at(6000));
+        assert_eq!(pace.ready(at(6001)), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_is_taken_than_is_made(steps in prop::collection::vec((0_u64..50, 1_u32..80), 1..50)) {
+            let (mut pace, mut now, mut taken) = (Pace::new(997, 64), Duration::ZERO, 0_u64);
+            for (millis, bytes) in steps {
+                now += Duration::from_millis(millis);
+                taken += if pace.take(bytes, now) { u64::from(bytes) } else { 0 };
+                prop_assert!(taken as f64 <= now.as_secs_f64() * 997.0 + 1e-3);
+            }
+        }
     }
 }

@@ -68,6 +68,30 @@ pub(crate) fn names<K: FaultName>() -> Vec<&'static str> {
     K::KINDS.iter().map(|kind| kind.name()).collect()
 }
 
+/// The state of an emulated device: what is wrong with it, and whether it is so by now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Condition<K> {
+    fault: Option<Fault<K>>,
+    sent: u64,
+}
+
+impl<K: FaultName> Condition<K> {
+    /// A device with this fault, or with none.
+    pub(crate) fn new(fault: Option<Fault<K>>) -> Self {
+        Self { fault, sent: 0 }
+    }
+
+    /// Whether it is broken in this way by now.
+    pub(crate) fn has(&self, kind: K) -> bool {
+        self.fault.is_some_and(|fault| fault.kind == kind && self.sent >= fault.after)
+    }
+
+    /// It has sent so many bytes more.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.sent = self.sent.saturating_add(bytes as u64);
+    }
+}
+
 impl<K: FaultName> From<K> for Fault<K> {
     fn from(kind: K) -> Self {
         Self { kind, after: kind.usually_after() }
@@ -107,7 +131,10 @@ impl<K: FaultName> FromStr for Fault<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entropy::{entropykey, onerng, qcicada, swiftrng, truerng};
+    use crate::entropy::{
+        alea, bitbabbler, chaoskey, comscire, entropykey, infnoise, neug, onerng, qcicada, quantis, swiftrng,
+        truerng,
+    };
 
     fn names_read_back<K: FaultName + fmt::Debug>() {
         for &kind in K::KINDS {
@@ -130,7 +157,14 @@ mod tests {
     #[test]
     fn faults_of_every_device_are_named_and_read_back() {
         names_read_back::<qcicada::emulator::FaultKind>();
+        names_read_back::<alea::emulator::FaultKind>();
+        names_read_back::<bitbabbler::emulator::FaultKind>();
+        names_read_back::<chaoskey::emulator::FaultKind>();
+        names_read_back::<comscire::emulator::FaultKind>();
         names_read_back::<entropykey::emulator::FaultKind>();
+        names_read_back::<infnoise::emulator::FaultKind>();
+        names_read_back::<neug::emulator::FaultKind>();
+        names_read_back::<quantis::emulator::FaultKind>();
         names_read_back::<onerng::emulator::FaultKind>();
         names_read_back::<swiftrng::emulator::FaultKind>();
         names_read_back::<truerng::emulator::FaultKind>();

@@ -3,13 +3,16 @@
 //! Wrappers that log, record, replay or disturb a wire are transports again.
 
 pub mod fault;
+pub mod hotplug;
 pub mod memory;
 pub mod ports;
 pub mod pty;
 pub mod recorded;
 pub mod serial;
+mod service;
 pub mod tcp;
 pub mod tracing;
+pub mod usb;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -179,20 +179,10 @@ pub fn provenance_of(path: &str) -> (Provenance, String) {
 /// Climbs from a tty's device folder to the USB or PCI device it belongs to.
 fn backing_of(name: &str, device: &Path) -> Backing {
     for folder in device.ancestors() {
-        let number = |file: &str| {
-            let text = read_text(&folder.join(file))?;
-            u16::from_str_radix(text.trim_start_matches("0x"), 16).ok()
-        };
-        if let (Some(vendor), Some(product)) = (number("idVendor"), number("idProduct")) {
-            return Backing::Usb(UsbDevice {
-                vendor,
-                product,
-                manufacturer: read_text(&folder.join("manufacturer")),
-                product_name: read_text(&folder.join("product")),
-                serial: read_text(&folder.join("serial")),
-                path: folder.file_name().and_then(OsStr::to_str).unwrap_or_default().to_owned(),
-            });
+        if let Some(usb) = usb_device_at(folder) {
+            return Backing::Usb(usb);
         }
+        let number = |file: &str| hexadecimal(&folder.join(file));
         let is_pci = link_name(&folder.join("subsystem")).as_deref() == Some("pci");
         if is_pci
             && !name.starts_with("ttyS")
@@ -205,6 +195,23 @@ fn backing_of(name: &str, device: &Path) -> Backing {
     Backing::Uart
 }
 
+/// What sysfs tells of the USB device in `folder`, if there is one.
+pub(crate) fn usb_device_at(folder: &Path) -> Option<UsbDevice> {
+    Some(UsbDevice {
+        vendor: hexadecimal(&folder.join("idVendor"))?,
+        product: hexadecimal(&folder.join("idProduct"))?,
+        manufacturer: read_text(&folder.join("manufacturer")),
+        product_name: read_text(&folder.join("product")),
+        serial: read_text(&folder.join("serial")),
+        path: folder.file_name().and_then(OsStr::to_str).unwrap_or_default().to_owned(),
+    })
+}
+
+/// A file of sysfs that holds a hexadecimal number.
+fn hexadecimal(path: &Path) -> Option<u16> {
+    u16::from_str_radix(read_text(path)?.trim_start_matches("0x"), 16).ok()
+}
+
 /// A small text file of sysfs without its line end; `None` when it is absent or empty.
 pub(crate) fn read_text(path: &Path) -> Option<String> {
     let bytes = fs::read(path).ok()?;
@@ -215,7 +222,7 @@ pub(crate) fn read_text(path: &Path) -> Option<String> {
 }
 
 /// The last part of what a link points to.
-fn link_name(path: &Path) -> Option<String> {
+pub(crate) fn link_name(path: &Path) -> Option<String> {
     fs::read_link(path).ok()?.file_name()?.to_str().map(str::to_owned)
 }
 
