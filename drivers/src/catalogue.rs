@@ -2,15 +2,25 @@
 
 use qhal::{Driver, Error, ErrorKind, Result};
 
+use crate::entropy::alea::{self, Alea};
+use crate::entropy::bitbabbler::{self, BitBabbler};
+use crate::entropy::chaoskey::{self, ChaosKey};
+use crate::entropy::comscire::{self, ComScire};
 use crate::entropy::entropykey::{self, EntropyKey};
 use crate::entropy::hwrng::HwRng;
+use crate::entropy::infnoise::{self, InfiniteNoise};
+use crate::entropy::neug::{self, NeuG};
 use crate::entropy::onerng::{self, OneRng};
 use crate::entropy::qcicada::{self, Options as QCicadaOptions, QCicadaDriver};
+use crate::entropy::quantis::{self, Quantis};
 use crate::entropy::swiftrng::{self, SwiftRng};
 use crate::entropy::truerng::{self, Mode, TrueRng};
-use crate::fault::{Fault, FaultName};
+use crate::entropy::usb::{UsbDriver, UsbKind};
+use crate::fault::{self, Fault, FaultName};
 use crate::transport::pty::PtyServer;
 use crate::transport::{Emulator, Served};
+
+pub use crate::transport::usb::UsbId;
 
 /// One driver, what it claims by USB ids, and the devices of its family that can be emulated.
 struct Family {
@@ -43,23 +53,47 @@ const FAMILIES: &[Family] = &[
         emulated: onerng::emulator::models,
     },
     Family {
+        driver: |_| Box::new(UsbDriver::new(Quantis)),
+        usb: || Quantis::IDS.to_vec(),
+        emulated: quantis::emulator::models,
+    },
+    Family {
+        driver: |_| Box::new(UsbDriver::new(ComScire)),
+        usb: || ComScire::IDS.to_vec(),
+        emulated: comscire::emulator::models,
+    },
+    Family {
+        driver: |options| Box::new(UsbDriver::new(InfiniteNoise { whitening: options.infnoise })),
+        usb: || InfiniteNoise::IDS.to_vec(),
+        emulated: infnoise::emulator::models,
+    },
+    Family {
+        driver: |options| Box::new(UsbDriver::new(BitBabbler { folds: options.bitbabbler })),
+        usb: || BitBabbler::IDS.to_vec(),
+        emulated: bitbabbler::emulator::models,
+    },
+    Family {
+        driver: |options| Box::new(UsbDriver::new(NeuG { mode: options.neug })),
+        usb: || NeuG::IDS.to_vec(),
+        emulated: neug::emulator::models,
+    },
+    Family {
+        driver: |options| Box::new(UsbDriver::new(ChaosKey { output: options.chaoskey })),
+        usb: || ChaosKey::IDS.to_vec(),
+        emulated: chaoskey::emulator::models,
+    },
+    Family {
+        driver: |_| Box::new(UsbDriver::new(Alea)),
+        usb: || Alea::IDS.to_vec(),
+        emulated: alea::emulator::models,
+    },
+    Family {
         driver: |options| Box::new(TrueRng::new().with_mode(options.truerng)),
         usb: truerng::model::usb_ids,
         emulated: truerng::emulator::models,
     },
     Family { driver: |_| Box::new(HwRng::new()), usb: Vec::new, emulated: Vec::new },
 ];
-
-/// A USB device that a driver claims by its ids (and, where many makers share them, by its strings too).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UsbId {
-    /// The model in the vendor's words.
-    pub name: &'static str,
-    /// Vendor id.
-    pub vendor: u16,
-    /// Product id.
-    pub product: u16,
-}
 
 /// How the devices of each family are opened.
 #[derive(Clone, Debug)]
@@ -74,6 +108,14 @@ pub struct DriverOptions {
     pub swiftrng: swiftrng::Options,
     /// TrueRNG and TrueRNGpro.
     pub truerng: Mode,
+    /// What is read from a ChaosKey.
+    pub chaoskey: chaoskey::Output,
+    /// Whether the bits of an Infinite Noise TRNG are whitened on the host.
+    pub infnoise: infnoise::Whitening,
+    /// How often blocks of a BitBabbler are folded, 0 to 8.
+    pub bitbabbler: u8,
+    /// What a NeuG sends.
+    pub neug: neug::Mode,
 }
 
 impl Default for DriverOptions {
@@ -85,6 +127,10 @@ impl Default for DriverOptions {
             onerng: onerng::Options::default(),
             swiftrng: swiftrng::Options::default(),
             truerng: Mode::Normal,
+            chaoskey: chaoskey::Output::default(),
+            infnoise: infnoise::Whitening::default(),
+            bitbabbler: 0,
+            neug: neug::Mode::default(),
         }
     }
 }
@@ -123,6 +169,11 @@ impl EmulatorOptions {
     pub(crate) fn fault<K: FaultName>(&self) -> Result<Option<Fault<K>>> {
         self.fault.as_deref().map(str::parse).transpose()
     }
+
+    /// The rate that was asked for, or `usual`, in bytes a second.
+    pub(crate) fn rate_or(&self, usual: u32) -> u32 {
+        self.rate_bytes_per_s.map_or(usual, |rate| u32::try_from(rate).unwrap_or(u32::MAX))
+    }
 }
 
 /// Builds the device's side of a serial line.
@@ -150,6 +201,16 @@ pub struct EmulatedModel {
 }
 
 impl EmulatedModel {
+    /// A device on USB, which is served over USB/IP: its name here, its driver, the vendor's name for it, and the serial
+    /// number of the emulated unit.
+    pub(crate) fn on_usb<K: FaultName>(
+        (name, driver, model, serial): (&'static str, &'static str, &str, &str),
+        serve: ServeNetwork,
+    ) -> Self {
+        let (model, serial) = (model.to_owned(), Some(serial.to_owned()));
+        Self { name, driver, model, serial, faults: fault::names::<K>(), line: None, network: Some(serve) }
+    }
+
     fn check(&self, options: &EmulatorOptions) -> Result<()> {
         if let Some(fault) = &options.fault {
             let name = fault.split(':').next().unwrap_or_default();
@@ -234,7 +295,9 @@ mod tests {
             assert!(names.contains(model.driver), "{}", model.name);
             for fault in model.faults.iter().flat_map(|fault| [(*fault).to_owned(), format!("{fault}:100")]) {
                 let options = EmulatorOptions { fault: Some(fault.clone()), ..EmulatorOptions::default() };
-                assert!(model.build(&options).is_ok(), "{} {fault}", model.name);
+                // What has no line is served on a network.
+                let built = model.line.is_none() || model.build(&options).is_ok();
+                assert!(built && model.serve(&options, false).is_ok(), "{} {fault}", model.name);
             }
             for options in [
                 EmulatorOptions { fault: Some("melted".to_owned()), ..EmulatorOptions::default() },

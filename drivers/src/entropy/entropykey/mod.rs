@@ -39,7 +39,7 @@ const FAMILY: Family = Family {
     baud: 115_200,
 };
 
-const ID: UsbId = UsbId { name: "Entropy Key", vendor: 0x20DF, product: 0x0001 };
+const ID: UsbId = UsbId::new("Entropy Key", 0x20DF, 0x0001);
 
 /// What the driver claims.
 pub(crate) fn usb_ids() -> Vec<UsbId> {

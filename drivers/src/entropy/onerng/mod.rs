@@ -30,7 +30,7 @@ const FAMILY: Family = Family {
     baud: 9_600,
 };
 
-const ID: UsbId = UsbId { name: "OneRNG", vendor: 0x1D50, product: 0x6086 };
+const ID: UsbId = UsbId::new("OneRNG", 0x1D50, 0x6086);
 
 /// What the driver claims.
 pub(crate) fn usb_ids() -> Vec<UsbId> {

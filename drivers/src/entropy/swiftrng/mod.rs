@@ -32,11 +32,11 @@ const FAMILY: Family = Family {
 };
 
 const IDS: [UsbId; 5] = [
-    UsbId { name: "SwiftRNG", vendor: 0x1FC9, product: 0x8111 },
-    UsbId { name: "SwiftRNG", vendor: 0x3975, product: 0x0001 },
-    UsbId { name: "SwiftRNG", vendor: 0x3975, product: 0x0002 },
-    UsbId { name: "SwiftRNG", vendor: 0x3975, product: 0x0003 },
-    UsbId { name: "SwiftRNG", vendor: 0x3975, product: 0x0004 },
+    UsbId::new("SwiftRNG", 0x1FC9, 0x8111),
+    UsbId::new("SwiftRNG", 0x3975, 0x0001),
+    UsbId::new("SwiftRNG", 0x3975, 0x0002),
+    UsbId::new("SwiftRNG", 0x3975, 0x0003),
+    UsbId::new("SwiftRNG", 0x3975, 0x0004),
 ];
 
 /// What the driver claims.

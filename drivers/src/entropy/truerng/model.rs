@@ -94,7 +94,7 @@ impl Model {
 pub(crate) fn usb_ids() -> Vec<UsbId> {
     let id = |model: Model| {
         let (vendor, product) = model.usb_ids();
-        UsbId { name: model.as_str(), vendor, product }
+        UsbId::new(model.as_str(), vendor, product)
     };
     Model::ALL.into_iter().map(id).collect()
 }
