@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use qhal::{Address, Descriptor, Error, ErrorKind, Result};
 use qhal_drivers::DriverOptions;
+use qhal_drivers::entropy::chaoskey;
 use qhal_drivers::entropy::entropykey;
+use qhal_drivers::entropy::infnoise;
+use qhal_drivers::entropy::neug;
 use qhal_drivers::entropy::onerng;
 use qhal_drivers::entropy::qcicada;
 use qhal_drivers::entropy::qcicada::protocol::PostProcess;
@@ -43,6 +46,14 @@ pub struct DriverWords {
     pub swiftrng_power: Option<u8>,
     /// `normal` or `raw`.
     pub truerng_mode: Option<String>,
+    /// `whitened` or `raw`.
+    pub chaoskey_output: Option<String>,
+    /// `conditioned`, `filtered` or `raw`.
+    pub neug_mode: Option<String>,
+    /// Whether the bits of an Infinite Noise TRNG are whitened on the host.
+    pub infnoise_whitening: Option<bool>,
+    /// How often blocks of a BitBabbler are folded, 0 to 8.
+    pub bitbabbler_folds: Option<u8>,
 }
 
 impl Options {
@@ -85,7 +96,37 @@ impl Options {
             output: output.map_err(|error: Error| error.context("swiftrng.output"))?.unwrap_or_default(),
             power: words.swiftrng_power,
         };
-        let drivers = DriverOptions { qcicada, entropykey, onerng, swiftrng, truerng };
+        let chaoskey = match words.chaoskey_output.as_deref() {
+            None | Some("whitened") => chaoskey::Output::Whitened,
+            Some("raw") => chaoskey::Output::Raw,
+            Some(text) => return wrong("chaoskey.output", text, "whitened or raw"),
+        };
+        let neug = match words.neug_mode.as_deref() {
+            None => neug::Mode::default(),
+            Some(text) => match neug::Mode::ALL.into_iter().find(|mode| mode.as_str() == text) {
+                Some(mode) => mode,
+                None => return wrong("neug.mode", text, "conditioned, filtered or raw"),
+            },
+        };
+        let infnoise = match words.infnoise_whitening {
+            Some(true) => infnoise::Whitening::Keccak,
+            None | Some(false) => infnoise::Whitening::Off,
+        };
+        let bitbabbler = match words.bitbabbler_folds.unwrap_or(0) {
+            folds @ 0..=8 => folds,
+            folds => return wrong("bitbabbler.folds", &folds.to_string(), "a number from 0 to 8"),
+        };
+        let drivers = DriverOptions {
+            qcicada,
+            entropykey,
+            onerng,
+            swiftrng,
+            truerng,
+            chaoskey,
+            infnoise,
+            bitbabbler,
+            neug,
+        };
         Ok(Self { noise, processor, drivers, authority, signed: false })
     }
 

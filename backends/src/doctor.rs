@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use qhal::{Access, Kind, Provenance};
+use qhal::{Access, Address, Kind, Provenance};
+use qhal_drivers::transport::ports::System;
 
 use crate::catalog;
 use crate::machine;
@@ -95,6 +96,7 @@ pub fn examine(registry: &Registry) -> Vec<Finding> {
         );
     }
     findings.extend(ports(&listing.devices));
+    findings.extend(kernel_drivers(&System::default(), &listing.devices));
     findings.push(rules());
     findings.push(clock(SystemTime::now()));
     findings.push(memory());
@@ -111,6 +113,30 @@ fn ports(devices: &[qhal::Descriptor]) -> Vec<Finding> {
         })
         .chain(modem_manager())
         .collect()
+}
+
+/// Kernel drivers that have an interface of a listed USB device: they are put aside while it is read.
+fn kernel_drivers(system: &System, devices: &[qhal::Descriptor]) -> Vec<Finding> {
+    let listed = system.usb_devices().unwrap_or_default();
+    let bound = |device: &qhal::Descriptor| {
+        let unit = device.id.unit();
+        let found = listed.iter().find(|listed| {
+            listed.unit() == unit || unit.strip_prefix("usb-") == Some(listed.device.path.as_str())
+        })?;
+        let mut names: Vec<&str> = found.drivers.iter().map(|(_, name)| name.as_str()).collect();
+        names.retain(|name| *name != "usbfs");
+        names.dedup();
+        if names.is_empty() {
+            return None;
+        }
+        let what = format!(
+            "{} belongs to the kernel's {}: it is taken from it while qhal reads, and given back",
+            device.id,
+            names.join(" and ")
+        );
+        Some(Finding::new("drivers", State::Notice, what))
+    };
+    devices.iter().filter(|device| matches!(device.address, Address::Usb { .. })).filter_map(bound).collect()
 }
 
 /// ModemManager talks to every new serial port, which confuses devices that expect their own protocol.
@@ -188,12 +214,18 @@ pub fn udev_rules() -> String {
          # udevadm control --reload && udevadm trigger\n\
          # Group plugdev may use the devices, the user at the seat too, and ModemManager keeps away.\n",
     );
-    for device in qhal_drivers::usb_ids() {
+    for id in qhal_drivers::usb_ids() {
         text.push_str(&format!(
-            "\n# {}\nSUBSYSTEMS==\"usb\", ATTRS{{idVendor}}==\"{:04x}\", ATTRS{{idProduct}}==\"{:04x}\", GROUP=\"plugdev\", \
-             MODE=\"0660\", TAG+=\"uaccess\", ENV{{ID_MM_DEVICE_IGNORE}}=\"1\"\n",
-            device.name, device.vendor, device.product
+            "\n# {}\nSUBSYSTEMS==\"usb\", ATTRS{{idVendor}}==\"{:04x}\", ATTRS{{idProduct}}==\"{:04x}\",",
+            id.name, id.vendor, id.product
         ));
+        // Ids that many products share: the strings must fit too.
+        for (attribute, beginning) in id.strings() {
+            text.push_str(&format!(" ATTRS{{{attribute}}}==\"{beginning}*\","));
+        }
+        text.push_str(
+            " GROUP=\"plugdev\", MODE=\"0660\", TAG+=\"uaccess\", ENV{ID_MM_DEVICE_IGNORE}=\"1\"\n",
+        );
     }
     text.push_str(
         "\n# The kernel's hardware generator: readable for the same group.\n\
@@ -226,6 +258,12 @@ mod tests {
         let rules = udev_rules();
         // TrueRNG, as in the vendor's own 99-TrueRNG.rules.
         assert!(rules.contains("ATTRS{idVendor}==\"04d8\", ATTRS{idProduct}==\"f5fe\""));
+        // FTDI's default ids belong to thousands of adapters: only those with the right strings are meant.
+        assert!(
+            rules
+                .contains("ATTRS{idVendor}==\"0403\", ATTRS{idProduct}==\"6001\", ATTRS{serial}==\"QWR2*\",")
+        );
+        assert!(rules.lines().filter(|line| line.contains("0403")).all(|line| line.contains("*\"")));
         let lines = rules.lines().filter(|line| line.contains("idVendor"));
         assert!(
             lines.clone().count() >= 3 && lines.into_iter().all(|line| line.contains("ID_MM_DEVICE_IGNORE"))

@@ -18,6 +18,7 @@ pub use catalog::{DriverWords, Options};
 pub use changes::{Change, changes};
 pub use choose::{Choice, PassedOver, choose};
 pub use ensemble::{Announcement, Ensemble, Plan};
+pub use qhal_drivers::transport::hotplug::Hotplug;
 pub use registry::{Listing, Registry};
 pub use select::{Selected, select};
 pub use spec::DeviceSpec;

@@ -157,7 +157,9 @@ impl Registry {
         };
         Error::new(
             ErrorKind::NotFound,
-            format!("{what} is not attached: {list}; a port can be named as {driver}@serial:PATH"),
+            format!(
+                "{what} is not attached: {list}; it can be named by its address, as {driver}@serial:PATH or {driver}@usb:VVVV:PPPP"
+            ),
         )
     }
 }

@@ -22,6 +22,10 @@ pub(crate) struct Config {
     pub(crate) onerng: OneRngSection,
     pub(crate) swiftrng: SwiftRngSection,
     pub(crate) truerng: TrueRngSection,
+    pub(crate) chaoskey: ChaosKeySection,
+    pub(crate) neug: NeuGSection,
+    pub(crate) infnoise: InfiniteNoiseSection,
+    pub(crate) bitbabbler: BitBabblerSection,
     pub(crate) simulated: SimulatedSection,
     /// `[kme]` and what belongs to it: a key manager.
     pub(crate) kme: Option<KmeSection>,
@@ -128,6 +132,38 @@ pub(crate) struct SwiftRngSection {
 pub(crate) struct TrueRngSection {
     /// `normal` or `raw` (raw on the pro models only).
     pub(crate) mode: Option<String>,
+}
+
+/// `[chaoskey]`: how ChaosKeys are opened.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ChaosKeySection {
+    /// `whitened` or `raw`.
+    pub(crate) output: Option<String>,
+}
+
+/// `[neug]`: how NeuG devices are opened.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct NeuGSection {
+    /// `conditioned`, `filtered` or `raw`.
+    pub(crate) mode: Option<String>,
+}
+
+/// `[infnoise]`: how Infinite Noise TRNGs are opened.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct InfiniteNoiseSection {
+    /// Whether the host whitens the bits by the maker's sponge.
+    pub(crate) whitening: Option<bool>,
+}
+
+/// `[bitbabbler]`: how BitBabblers are opened.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct BitBabblerSection {
+    /// How often every block is folded, 0 to 8.
+    pub(crate) folds: Option<u8>,
 }
 
 /// `[simulated.…]`: the simulated devices.

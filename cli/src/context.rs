@@ -54,6 +54,10 @@ impl Context {
             swiftrng_output: config.swiftrng.output.clone(),
             swiftrng_power: config.swiftrng.power,
             truerng_mode: config.truerng.mode.clone(),
+            chaoskey_output: config.chaoskey.output.clone(),
+            neug_mode: config.neug.mode.clone(),
+            infnoise_whitening: config.infnoise.whitening,
+            bitbabbler_folds: config.bitbabbler.folds,
         }
     }
 
@@ -62,6 +66,8 @@ impl Context {
     pub(crate) fn options_for_raw_samples(&self) -> Result<Options> {
         let mut words = self.words();
         words.qcicada_post_processing.get_or_insert_with(|| "raw-noise".to_owned());
+        words.chaoskey_output.get_or_insert_with(|| "raw".to_owned());
+        words.neug_mode.get_or_insert_with(|| "raw".to_owned());
         self.options_with(None, &words)
     }
 

@@ -34,6 +34,46 @@ fn an_emulated_qcicada_is_read_over_its_pseudo_terminal_and_is_unverified() {
 }
 
 #[test]
+fn an_emulated_device_on_usb_is_read_over_usb_ip_and_is_unverified() {
+    let emulator = Emulator::start(&["quantis", "--seed", "1"]);
+    assert!(emulator.address().starts_with("usbip:127.0.0.1:"), "{}", emulator.address());
+    let device = format!("quantis@{}", emulator.address());
+    for output in ["raw", "conditioned", "drbg"] {
+        let read = read(&device, &["--output", output]);
+        assert!(read.status.success(), "{}", stderr(&read));
+        assert_eq!(read.stdout.len(), 4096);
+        assert!(stderr(&read).contains("Unverified (USB/IP over loopback)"), "{}", stderr(&read));
+    }
+    // Without a name in front, the driver is found by the device's ids.
+    let info = json(&qhal(&["info", emulator.address(), "--json"]));
+    assert_eq!(info["id"], "quantis:EMU0000001");
+    // What only answers correctly is not known to be what it says.
+    assert_eq!((&info["provenance"], &info["origin"]), (&"Unverified".into(), &"claimed".into()));
+    assert_fails(&read(&format!("alea@{}", emulator.address()), &[]), 1, &["0aba:0102"]);
+    assert_eq!(emulator.stop(), 0);
+}
+
+#[test]
+fn modes_of_usb_devices_come_from_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("qhal.toml");
+    let config = config.to_str().unwrap();
+    for (model, section, stage) in [
+        ("chaoskey", "[chaoskey]\noutput = \"raw\"\n", "raw"),
+        ("neug", "[neug]\nmode = \"raw\"\n", "raw"),
+        ("infnoise", "[infnoise]\nwhitening = true\n", "conditioned"),
+        ("bitbabbler-black", "[bitbabbler]\nfolds = 3\n", "conditioned"),
+    ] {
+        std::fs::write(config, section).unwrap();
+        let emulator = Emulator::start(&[model, "--seed", "1"]);
+        let info = json(&qhal(&["info", emulator.address(), "--json", "--config", config]));
+        assert_eq!(info["capabilities"]["stage"], stage, "{model}");
+    }
+    std::fs::write(config, "[bitbabbler]\nfolds = 9\n").unwrap();
+    assert_fails(&qhal(&["devices", "--config", config]), 1, &["bitbabbler.folds"]);
+}
+
+#[test]
 fn every_fault_of_every_emulator_yields_no_bytes_and_one_sentence() {
     let models = json(&qhal(&["emulate", "list", "--json"]));
     let folder = tempfile::tempdir().unwrap();

@@ -64,7 +64,7 @@ pub(crate) enum Command {
     /// Look for what stands in the way (permissions, busy ports, other programs) and say how to mend it.
     #[command(after_help = "Example: qhal doctor --udev-rules | sudo tee /etc/udev/rules.d/70-qhal.rules")]
     Doctor(DoctorArgs),
-    /// Put the device's side of a wire on a pseudo-terminal or a loopback port, until stdin closes or Ctrl-C.
+    /// Put the device's side of a wire on a pseudo-terminal, a loopback port or USB/IP, until stdin closes or Ctrl-C.
     #[command(after_help = "Example: qhal emulate qcicada --fault bad-signature --seed 1")]
     Emulate(EmulateArgs),
     /// Random numbers.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use qhal::Descriptor;
-use qhal_backends::{catalog, changes};
+use qhal_backends::{Hotplug, catalog, changes};
 use serde_json::json;
 
 use super::show;
@@ -12,8 +12,10 @@ use crate::context::Context;
 use crate::failure::Outcome;
 use crate::{interrupt, report};
 
-/// How often the operating system's list is read while watching.
+/// How often the operating system's list is read while watching, where the kernel does not say that something changed.
 const INTERVAL: Duration = Duration::from_millis(500);
+/// How long udev may take to make a node that was plugged in usable.
+const SETTLE: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(context: &Context, args: &DevicesArgs) -> Outcome {
     let registry = context.registry()?;
@@ -57,8 +59,11 @@ pub(crate) fn run(context: &Context, args: &DevicesArgs) -> Outcome {
 }
 
 fn watch(context: &Context, registry: &qhal_backends::Registry, mut before: Vec<Descriptor>) -> Outcome {
+    let hotplug = Hotplug::new();
     while !interrupt::requested() {
-        std::thread::sleep(INTERVAL);
+        if hotplug.wait(INTERVAL) {
+            std::thread::sleep(SETTLE);
+        }
         let now = registry.probe().devices;
         for (change, device) in changes(&before, &now) {
             event(context, change.as_str(), device)?;
