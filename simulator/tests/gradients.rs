@@ -1,5 +1,5 @@
 //! Gradients against PennyLane's, against shifted parameters, and over the ways in which they are computed.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
