@@ -1,5 +1,9 @@
 //! Reads `qhal.toml`; a wrong key or value is an error that names the line.
 
+mod serve;
+
+pub(crate) use serve::ServeSection;
+
 use std::path::{Path, PathBuf};
 
 use qhal::{Error, ErrorKind, Policy, Result};
@@ -9,13 +13,14 @@ use qhal_kme::{KmeSection, PairSection, PeerSection, SaeSection, Settings};
 use serde::Deserialize;
 use serde::de::Error as _;
 
-use crate::args::{OutputArg, PrecisionArg};
+use crate::args::{CombineArg, OutputArg, PrecisionArg};
 
 /// The whole file. Every key may be left out.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     pub(crate) rng: RngSection,
+    pub(crate) serve: ServeSection,
     pub(crate) run: RunSection,
     pub(crate) qcicada: QcicadaSection,
     pub(crate) entropykey: EntropyKeySection,
@@ -64,6 +69,13 @@ impl Config {
 pub(crate) struct RngSection {
     #[serde(deserialize_with = "parsed")]
     pub(crate) device: Option<DeviceSpec>,
+    /// Several devices, and how they are combined.
+    #[serde(deserialize_with = "list")]
+    pub(crate) devices: Vec<DeviceSpec>,
+    #[serde(deserialize_with = "word")]
+    pub(crate) combine: Option<CombineArg>,
+    /// Nothing is given while fewer of them serve.
+    pub(crate) least_devices: Option<u64>,
     #[serde(deserialize_with = "parsed")]
     pub(crate) policy: Option<Policy>,
     #[serde(deserialize_with = "word")]
@@ -272,6 +284,17 @@ where
     text.parse().map(Some).map_err(|error: Error| D::Error::custom(error.message()))
 }
 
+/// A list of such values.
+fn list<'de, D, T>(deserializer: D) -> std::result::Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: std::str::FromStr<Err = Error>,
+{
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let values = texts.iter().map(|text| text.parse());
+    values.collect::<std::result::Result<_, Error>>().map_err(|error| D::Error::custom(error.message()))
+}
+
 /// One of the words that the command line knows.
 fn word<'de, D, T>(deserializer: D) -> std::result::Result<Option<T>, D::Error>
 where
@@ -315,6 +338,9 @@ mod tests {
             ("[rng]\npolicy = \"any\"\n", "qhal.toml:2:10", "is not a policy"),
             ("[run]\nshots = -1\n", "qhal.toml:2:9", "-1"),
             ("[run\n", "qhal.toml:1:", ""),
+            ("[rng]\ndevices = [\"hwrng\", \"Big Name\"]\n", "qhal.toml:2:11", "does not name a device"),
+            ("[rng]\ncombine = \"both\"\n", "qhal.toml:2:11", "redundant, additive"),
+            ("[serve]\nlisten = \"[::1]:80\"\nport = 80\n", "qhal.toml:3:1", "unknown field `port`"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.message().starts_with(place) && error.message().contains(words), "{text}: {error}");

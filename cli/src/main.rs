@@ -6,8 +6,10 @@ mod config;
 mod context;
 mod failure;
 mod files;
+mod hex;
 mod interrupt;
 mod report;
+mod serve;
 mod units;
 
 use std::process::ExitCode;

@@ -6,6 +6,7 @@ mod kme;
 mod link;
 mod rng;
 mod run;
+mod serve;
 mod translate;
 
 use std::path::PathBuf;
@@ -18,8 +19,11 @@ pub(crate) use bench::{BenchArgs, BenchCommand, BenchLimitsArgs, BenchStatevecto
 pub(crate) use device::{DevicesArgs, DoctorArgs, EmulateArgs, InfoArgs};
 pub(crate) use kme::{KmeCommand, KmeServeArgs, PkiCommand, PkiNewArgs};
 pub(crate) use link::{LinkCommand, SimulateArgs};
-pub(crate) use rng::{AssessArgs, FeedArgs, Format, OutputArg, ReadArgs, RecordArgs, RngCommand, TestArgs};
+pub(crate) use rng::{
+    AssessArgs, CombineArg, FeedArgs, Format, OutputArg, ReadArgs, RecordArgs, RngCommand, TestArgs,
+};
 pub(crate) use run::{EngineArgs, PrecisionArg, RunArgs, Show};
+pub(crate) use serve::ServeArgs;
 pub(crate) use translate::TranslateArgs;
 
 /// One way to talk to quantum hardware: random-number generators, key links and processors.
@@ -79,6 +83,9 @@ pub(crate) enum Command {
     /// Key-distribution links.
     #[command(subcommand)]
     Link(LinkCommand),
+    /// Serve random bytes over HTTP, EGD and sockets, and keep the devices alive, until Ctrl-C.
+    #[command(after_help = "Example: qhal serve --device hwrng --listen 127.0.0.1:7780")]
+    Serve(ServeArgs),
     /// Run an OpenQASM program and show counts, probabilities or the state.
     #[command(after_help = "Example: qhal run bell.qasm --shots 1000 --seed 1 --json")]
     Run(RunArgs),

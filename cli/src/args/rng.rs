@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use qhal_backends::DeviceSpec;
+use qhal_backends::ensemble::Combine;
 use qhal_backends::random::Output;
 
 use super::{PolicyArgs, spec};
@@ -34,9 +35,12 @@ pub(crate) struct ReadArgs {
     /// How many bytes: 32, 16KiB, 1MB.
     #[arg(short = 'n', long = "bytes", value_parser = units::size, value_name = "SIZE")]
     pub(crate) bytes: u64,
-    /// Which device [default: the best that the policy allows].
-    #[arg(long, value_parser = spec)]
-    pub(crate) device: Option<DeviceSpec>,
+    /// Which device; several are combined [default: the best that the policy allows].
+    #[arg(long = "device", value_parser = spec, value_name = "DEVICE")]
+    pub(crate) devices: Vec<DeviceSpec>,
+    /// How several devices are combined [default: redundant].
+    #[arg(long, value_enum)]
+    pub(crate) combine: Option<CombineArg>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     /// The device's own samples, conditioned bytes, or DRBG output [default: drbg].
@@ -153,6 +157,23 @@ impl From<OutputArg> for Output {
             OutputArg::Raw => Self::Raw,
             OutputArg::Conditioned => Self::Conditioned,
             OutputArg::Drbg => Self::Drbg,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CombineArg {
+    /// One block of each, added: good as long as one device is; as slow as the slowest.
+    Redundant,
+    /// The blocks of all as they come: as fast as all together; every device is trusted.
+    Additive,
+}
+
+impl From<CombineArg> for Combine {
+    fn from(argument: CombineArg) -> Self {
+        match argument {
+            CombineArg::Redundant => Self::Redundant,
+            CombineArg::Additive => Self::Additive,
         }
     }
 }

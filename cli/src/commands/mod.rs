@@ -11,6 +11,7 @@ mod kme;
 mod link;
 mod rng;
 mod run;
+mod serve;
 mod show;
 mod status;
 mod translate;
@@ -39,6 +40,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Some(Command::Kme(command)) => kme::run(&context, &command),
         Some(Command::Pki(command)) => kme::pki(&context, &command),
         Some(Command::Link(command)) => link::run(&context, &command),
+        Some(Command::Serve(args)) => serve::run(&context, &args),
         Some(Command::Run(args)) => run::run(&context, &args),
         Some(Command::Translate(args)) => translate::run(&context, &args),
         Some(Command::Demo) => demo::run(&context),

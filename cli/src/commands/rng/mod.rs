@@ -3,8 +3,10 @@
 mod assess;
 mod feed;
 pub(super) mod read;
+mod reader;
 mod record;
 mod report;
+pub(super) mod several;
 mod sidecar;
 mod test;
 

@@ -4,17 +4,20 @@ use std::io::Write;
 use std::path::Path;
 
 use base64::Engine;
-use qhal::{Descriptor, EntropySource, Kind, OpenDevice};
-use qhal_backends::random::{Output, Random};
-use qhal_backends::{Registry, catalog, select};
+use qhal::{Descriptor, EntropySource, Kind, OpenDevice, Provenance};
+use qhal_backends::ensemble::Plan;
+use qhal_backends::random::Output;
+use qhal_backends::{Registry, select};
 use qhal_entropy::{Alpha, Config};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::{reader::Reader, several};
 use crate::args::{Format, ReadArgs};
-use crate::context::{Context, RNG_POLICY};
+use crate::commands::show;
+use crate::context::Context;
 use crate::failure::{Failure, Outcome, writing};
-use crate::{interrupt, report, units};
+use crate::{hex, interrupt, report, units};
 
 /// Bytes that are made between two looks at Ctrl-C and the progress bar.
 const CHUNK: usize = 64 << 10;
@@ -38,50 +41,52 @@ pub(crate) fn run(context: &Context, args: &ReadArgs) -> Outcome {
         let most = units::bytes_for_people(HELD_BACK);
         return Err(Failure::usage(format!("in this form at most {most} can be written at once")));
     }
-    let output = args.output.or(context.config.rng.output).map_or(Output::Drbg, Output::from);
-    let (mut random, descriptor) = open(context, args, output)?;
-    match &args.out {
-        Some(path) => to_file(&mut random, args.bytes, format, path)?,
-        None if context.json => {
-            let bytes = produce(&mut random, args.bytes as usize, &report::progress(args.bytes))?;
-            let data = String::from_utf8_lossy(&encode(&bytes, format)).trim_end().to_owned();
-            let mut document = summary(&random, &descriptor, output, args);
-            document["format"] = json!(if format == Format::Hex { "hex" } else { "base64" });
-            document["data"] = json!(data);
-            report::json(&document)?;
-        }
-        None => stream(&mut random, args.bytes, format, &mut |bytes| report::bytes(bytes))?,
-    }
-    if context.json && !to_stdout {
-        report::json(&summary(&random, &descriptor, output, args))?;
-    }
-    let statistics = random.statistics();
-    random.close()?;
-    let size = units::bytes_for_people(args.bytes);
-    report::note(format!(
-        "{size} of {} output from {}, {}, {}; {} samples passed the health tests",
-        output.as_str(),
-        descriptor.id,
-        descriptor.provenance_with_evidence(),
-        origin_in_words(&descriptor),
-        statistics.samples,
-    ));
-    Ok(())
-}
-
-/// Selects and opens the source and puts the tests on it.
-fn open(context: &Context, args: &ReadArgs, output: Output) -> Outcome<(Random, Descriptor)> {
     let mut options = context.options(None)?;
     if args.signed {
         options.read_signed()?;
     }
-    let policy = args.policy.policy.or(context.config.rng.policy).unwrap_or(RNG_POLICY);
-    let spec = args.device.as_ref().or(context.config.rng.device.as_ref());
-    let (source, descriptor) = open_source(&catalog::registry(&options), policy, spec)?;
-    if args.signed && descriptor.id.driver() != "qcicada" {
-        return Err(Failure::usage(format!("{} has no signed reads; QCicada has", descriptor.id)));
+    let plan = several::plan(
+        context,
+        &several::Choice {
+            devices: &args.devices,
+            combine: args.combine,
+            policy: args.policy.policy,
+            output: args.output.map(Output::from),
+            config: entropy_config(context)?,
+        },
+    )?;
+    let mut reader = Reader::open(&options, &plan, args.signed)?;
+    match &args.out {
+        Some(path) => to_file(&mut reader, args.bytes, format, path)?,
+        None if context.json => {
+            let bytes = produce(&mut reader, args.bytes as usize, &report::progress(args.bytes))?;
+            let data = String::from_utf8_lossy(&encode(&bytes, format)).trim_end().to_owned();
+            let mut document = summary(&reader, &plan, args);
+            document["format"] = json!(if format == Format::Hex { "hex" } else { "base64" });
+            document["data"] = json!(data);
+            report::json(&document)?;
+        }
+        None => stream(&mut reader, args.bytes, format, &mut |bytes| report::bytes(bytes))?,
     }
-    Ok((Random::new(source, output, &entropy_config(context)?)?, descriptor))
+    if context.json && !to_stdout {
+        report::json(&summary(&reader, &plan, args))?;
+    }
+    let (samples, _) = reader.figures();
+    let devices: Vec<String> = reader
+        .devices()
+        .iter()
+        .map(|device| {
+            format!("{}, {}, {}", device.id, device.provenance_with_evidence(), origin_in_words(device))
+        })
+        .collect();
+    report::note(format!(
+        "{} of {} output from {}; {samples} samples passed the health tests",
+        units::bytes_for_people(args.bytes),
+        plan.output.as_str(),
+        devices.join(" and "),
+    ));
+    reader.close()?;
+    Ok(())
 }
 
 /// Selects and opens an entropy source, and says so aloud when it is a fallback.
@@ -126,26 +131,36 @@ pub(crate) fn origin_in_words(descriptor: &Descriptor) -> &'static str {
     }
 }
 
-fn summary(random: &Random, descriptor: &Descriptor, output: Output, args: &ReadArgs) -> serde_json::Value {
-    let statistics = random.statistics();
-    json!({
-        "device": descriptor.id.to_string(),
-        "provenance": descriptor.provenance.as_str(),
-        "evidence": descriptor.evidence,
-        "origin": descriptor.origin.as_str(),
-        "output": output.as_str(),
+fn summary(reader: &Reader, plan: &Plan, args: &ReadArgs) -> serde_json::Value {
+    let devices = reader.devices();
+    let joined = |word: &dyn Fn(&Descriptor) -> String| {
+        let words: Vec<String> = devices.iter().map(word).collect();
+        words.join(" + ")
+    };
+    let (samples, failures) = reader.figures();
+    let mut document = json!({
+        "device": joined(&|device| device.id.to_string()),
+        "provenance": Provenance::weakest(devices.iter().map(|device| device.provenance)).map(Provenance::as_str),
+        "evidence": joined(&|device| device.evidence.clone()),
+        "origin": joined(&|device| device.origin.to_string()),
+        "output": plan.output.as_str(),
         "bytes": args.bytes,
         "signed": args.signed,
-        "health": {"state": "good", "samples": statistics.samples, "failures": statistics.failures()},
-    })
+        "health": {"state": "good", "samples": samples, "failures": failures},
+    });
+    if devices.len() > 1 {
+        document["combine"] = json!(plan.combine.as_str());
+        document["devices"] = devices.iter().map(show::descriptor).collect();
+    }
+    document
 }
 
 /// All bytes at once, wiped when dropped.
-fn produce(random: &mut Random, count: usize, bar: &indicatif::ProgressBar) -> Outcome<Zeroizing<Vec<u8>>> {
+fn produce(reader: &mut Reader, count: usize, bar: &indicatif::ProgressBar) -> Outcome<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(vec![0; count]);
     for chunk in bytes.chunks_mut(CHUNK) {
         interrupt::check()?;
-        random.fill(chunk)?;
+        reader.fill(chunk)?;
         bar.inc(chunk.len() as u64);
     }
     Ok(bytes)
@@ -153,7 +168,7 @@ fn produce(random: &mut Random, count: usize, bar: &indicatif::ProgressBar) -> O
 
 /// Block by block; a block is written only once all of it passed.
 fn stream(
-    random: &mut Random,
+    reader: &mut Reader,
     total: u64,
     format: Format,
     write: &mut dyn FnMut(&[u8]) -> Outcome,
@@ -162,7 +177,7 @@ fn stream(
     let mut left = total;
     while left > 0 {
         let count = left.min(HELD_BACK);
-        let bytes = produce(random, count as usize, &bar)?;
+        let bytes = produce(reader, count as usize, &bar)?;
         left -= count;
         if format == Format::Binary {
             write(&bytes)?;
@@ -180,36 +195,29 @@ fn stream(
 }
 
 /// Into a file beside the target, which takes its place once everything is written.
-fn to_file(random: &mut Random, total: u64, format: Format, path: &Path) -> Outcome {
+fn to_file(reader: &mut Reader, total: u64, format: Format, path: &Path) -> Outcome {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.display().to_string();
     // A device or pipe cannot be replaced, only written to.
     if path.exists() && !path.is_file() {
         let mut file =
             std::fs::OpenOptions::new().write(true).open(path).map_err(|cause| writing(cause, &name))?;
-        return stream(random, total, format, &mut |bytes| {
+        return stream(reader, total, format, &mut |bytes| {
             file.write_all(bytes).map_err(|cause| writing(cause, &name))
         });
     }
     // Readable by the owner alone: these may become keys.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|cause| writing(cause, &name))?;
-    stream(random, total, format, &mut |bytes| file.write_all(bytes).map_err(|cause| writing(cause, &name)))?;
+    stream(reader, total, format, &mut |bytes| file.write_all(bytes).map_err(|cause| writing(cause, &name)))?;
     file.as_file().sync_all().map_err(|cause| writing(cause, &name))?;
     file.persist(path).map_err(|error| writing(error.error, &name))?;
     Ok(())
 }
 
 fn encode(bytes: &[u8], format: Format) -> Zeroizing<Vec<u8>> {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = Zeroizing::new(match format {
         Format::Binary => return Zeroizing::new(bytes.to_vec()),
-        Format::Hex => {
-            let mut text = Vec::with_capacity(bytes.len() * 2 + 1);
-            for byte in bytes {
-                text.extend([DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-            }
-            text
-        }
+        Format::Hex => hex::encode(bytes).into_bytes(),
         Format::Base64 => base64::engine::general_purpose::STANDARD.encode(bytes).into_bytes(),
     });
     text.push(b'\n');
