@@ -4,7 +4,7 @@
 //! check) are sampled, debiased and tested by FIPS 140-2 inside the device. It tells its temperature, its supply and the
 //! state of its generators. Its entropy can be decrypted only with the long-term key of the unit, which its owner sets
 //! with the printed master key; the keys are kept in a keyring of the vendor's own form. No device has been at hand:
-//! driven here as an emulator, which the vendor's own daemon accepts as well.
+//! driven here as an emulator.
 
 pub mod emulator;
 mod keys;
