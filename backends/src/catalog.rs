@@ -227,9 +227,13 @@ mod tests {
         let registry = registry(&options(None, None, None).unwrap());
         let mut names: Vec<&str> = registry.drivers().collect();
         assert!(names.iter().all(|name| !Address::SCHEMES.contains(name)), "{names:?}");
+        let all = names.len();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names, ["entropykey", "hwrng", "onerng", "qcicada", "simulator", "swiftrng", "truerng"]);
+        assert_eq!(names.len(), all, "a name is used twice: {names:?}");
+        for ours in ["entropykey", "hwrng", "qcicada", "quantis", "simulator"] {
+            assert!(names.contains(&ours), "{names:?}");
+        }
     }
 
     #[test]
