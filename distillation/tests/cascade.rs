@@ -43,7 +43,7 @@ fn the_original_schedule_leaks_what_others_measured() {
 fn the_frugal_schedule_is_frugal_and_leaves_no_error() {
     for qber in [0.01, 0.02, 0.05] {
         let (f, wrong) = measure(65_536, qber, 12, &Schedule::frugal(qber));
-        assert!(f < 1.08, "f = {f} at {qber}");
+        assert!(f < 1.055, "f = {f} at {qber}");
         assert_eq!(wrong, 0, "at {qber}");
     }
 }
@@ -83,9 +83,9 @@ fn questions_that_make_no_sense_are_refused_and_disclose_nothing() {
     for question in [
         Question::Pass(3),
         search(9, 0, 1),
-        search(0, 25, 1),
+        search(0, 1000, 1),
         search(0, 0, 0),
-        search(0, 0, 64),
+        search(0, 0, 1 << 20),
         search(0, 0, u32::MAX),
         Question::SearchHalf(20),
         Question::Turn(Bits::zeros(1)),
