@@ -1,13 +1,14 @@
 //! Vectors as AVX-512 registers.
 
 use std::arch::x86_64::{
-    __m512, __m512d, _mm512_add_pd, _mm512_add_ps, _mm512_castpd_si512, _mm512_castps_si512, _mm512_fmadd_pd,
-    _mm512_fmadd_ps, _mm512_fmsub_pd, _mm512_fmsub_ps, _mm512_fnmadd_pd, _mm512_fnmadd_ps, _mm512_loadu_pd,
-    _mm512_loadu_ps, _mm512_mul_pd, _mm512_mul_ps, _mm512_permutexvar_pd, _mm512_permutexvar_ps,
-    _mm512_set1_pd, _mm512_set1_ps, _mm512_storeu_pd, _mm512_storeu_ps, _mm512_sub_pd, _mm512_sub_ps,
+    __m512, __m512d, __m512i, _mm512_add_pd, _mm512_add_ps, _mm512_castpd_si512, _mm512_castps_si512,
+    _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_fmsub_pd, _mm512_fmsub_ps, _mm512_fnmadd_pd, _mm512_fnmadd_ps,
+    _mm512_loadu_pd, _mm512_loadu_ps, _mm512_mul_pd, _mm512_mul_ps, _mm512_permutexvar_pd,
+    _mm512_permutexvar_ps, _mm512_set1_pd, _mm512_set1_ps, _mm512_storeu_pd, _mm512_storeu_ps, _mm512_sub_pd,
+    _mm512_sub_ps,
 };
 
-use super::simd::Simd;
+use super::simd::{MOST_PARTS, Simd};
 
 macro_rules! wide {
     ($name:ident, $real:ty, $register:ty, $load:ident, $store:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $fmadd:ident,
@@ -19,7 +20,9 @@ macro_rules! wide {
         // SAFETY (all blocks below): these kernels are chosen only where the processor has AVX-512F; loads and
         // stores pass on their callers' promise of 64 bytes.
         impl Simd<$real> for $name {
-            const REGISTERS: bool = true;
+            const HELD: bool = true;
+            const PARTS: usize = 1;
+            type Order = __m512i;
 
             #[inline(always)]
             unsafe fn load(from: *const $real) -> Self {
@@ -76,9 +79,20 @@ macro_rules! wide {
             }
 
             #[inline(always)]
-            fn permute(self, order: Self) -> Self {
+            fn order(numbers: Self) -> __m512i {
                 // SAFETY: as above.
-                Self(unsafe { $permute($cast(order.0), self.0) })
+                unsafe { $cast(numbers.0) }
+            }
+
+            #[inline(always)]
+            fn permute([whole, ..]: [Self; MOST_PARTS], order: __m512i) -> Self {
+                whole.permute_within(order)
+            }
+
+            #[inline(always)]
+            fn permute_within(self, order: __m512i) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $permute(order, self.0) })
             }
         }
     };

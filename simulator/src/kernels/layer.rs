@@ -38,6 +38,15 @@ fn times<T: Real, V: Simd<T>>(value: (V, V), factor: (V, V)) -> (V, V) {
     (re, factor.1.mul_add(value.0, factor.0.mul(value.1)))
 }
 
+/// Where the registers of `length` numbers begin whose real parts are followed by imaginary ones.
+#[inline(always)]
+fn starts<T: Real, V: Simd<T>>(length: usize) -> impl Iterator<Item = usize> {
+    (0..length / 2 / V::WIDTH).map(|number| {
+        let (group, part) = (number / V::PARTS, number % V::PARTS);
+        2 * T::LANES * group + V::WIDTH * part
+    })
+}
+
 /// `to = a · b · scalar`, element by element.
 #[inline(always)]
 unsafe fn multiply<T: Real, V: Simd<T>>(
@@ -51,7 +60,7 @@ unsafe fn multiply<T: Real, V: Simd<T>>(
         Some([re, im]) => Some((V::splat(re), V::splat(im))),
         None => None,
     };
-    for at in (0..length).step_by(2 * T::LANES) {
+    for at in starts::<T, V>(length) {
         // SAFETY: the caller vouches for `length` numbers behind each pointer.
         unsafe {
             let mut value = (V::load(a.add(at)), V::load(a.add(at + T::LANES)));
@@ -110,7 +119,7 @@ pub(super) unsafe fn layer<T: Real, V: Simd<T>>(block: *mut T, layer: &mut Layer
                 (None, Some(own), None) => Some(own),
                 (None, None, Some([re, im])) => {
                     let (re, im) = (V::splat(re), V::splat(im));
-                    for at in (0..length).step_by(2 * T::LANES) {
+                    for at in starts::<T, V>(length) {
                         // SAFETY: as above.
                         unsafe {
                             re.store(slot.add(at));

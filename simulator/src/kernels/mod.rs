@@ -2,9 +2,12 @@
 #![allow(unsafe_code, reason = "vector instructions and walks over a block without bounds checks")]
 
 mod adjoint;
+mod apply;
 mod blocks;
 mod layer;
 mod limits;
+mod many;
+mod matrix;
 mod ops;
 mod portable;
 mod simd;
@@ -27,10 +30,12 @@ pub(crate) use adjoint::{Form, Local, SUMS, Sums};
 pub(crate) use blocks::{Shape, Written, for_each_block};
 use layer::MAX_HIGH_BITS;
 pub(crate) use layer::{HighBit, Layer};
+pub(crate) use many::{MAX_TARGETS, Many};
 pub(crate) use ops::{Kind, Line, Sweep, TileOp, Where};
 pub(crate) use strings::{RUN_GROUP_BITS, Signs, Strings};
 
 use crate::real::Real;
+use wide::Whole;
 
 /// The kernels of one instruction set for one kind of number.
 #[derive(Debug)]
@@ -44,6 +49,7 @@ pub(crate) struct Kernels<T: Real> {
     strings: unsafe fn(*const T, *const T, usize, u64, &Strings<T>, *mut Line<T>),
     multiply_adds: unsafe fn(usize, &mut T) -> f64,
     in_place: unsafe fn(*mut T, usize),
+    many: unsafe fn(*mut T, u32, &Many<T>),
 }
 
 impl<T: Real> Kernels<T> {
@@ -56,6 +62,19 @@ impl<T: Real> Kernels<T> {
         // SAFETY: block, tile and lines have just been checked, and these kernels are only handed out where the
         // processor has their instructions.
         unsafe { (self.sweep)(block.as_mut_ptr(), groups.ilog2(), sweep, lines.as_ptr()) }
+    }
+
+    /// Multiplies a block of whole lane groups, as many as a power of two, by a matrix.
+    pub(crate) fn many(&self, block: &mut [T], matrix: &Many<T>) {
+        let groups = block.len() / (2 * T::LANES);
+        let (targets, mut seen) = (matrix.bits.len(), 0u64);
+        assert!(groups.is_power_of_two() && (2..=MAX_TARGETS).contains(&targets));
+        assert!(matrix.bits.iter().all(|&bit| bit < groups.ilog2()));
+        matrix.bits.iter().for_each(|bit| seen |= 1 << bit);
+        assert!(seen.count_ones() as usize == targets && matrix.elements.len() == 1 << (2 * targets));
+        // SAFETY: block, bits and elements have just been checked, and these kernels are only handed out where the
+        // processor has their instructions.
+        unsafe { (self.many)(block.as_mut_ptr(), groups.ilog2(), matrix) }
     }
 
     /// Multiplies a block by a diagonal layer.
@@ -123,7 +142,7 @@ impl<T: Real> Kernels<T> {
 
 /// Makes a table of kernels whose functions are compiled for the named instruction sets.
 macro_rules! kernels {
-    ($module:ident, $name:literal, $real:ty, $vector:ty, $($features:literal)?) => {
+    ($module:ident, $name:literal, $real:ty, $vector:ty, $parts:literal, $($features:literal)?) => {
         mod $module {
             use super::*;
 
@@ -140,9 +159,15 @@ macro_rules! kernels {
             }
 
             $(#[target_feature(enable = $features)])?
+            unsafe fn many(block: *mut $real, bits: u32, matrix: &Many<$real>) {
+                // SAFETY: passed on.
+                unsafe { many::many::<$real, $vector>(block, bits, matrix) }
+            }
+
+            $(#[target_feature(enable = $features)])?
             unsafe fn turn(block: *mut $real, groups: usize, local: &Local<$real>, odd: bool) {
                 // SAFETY: passed on.
-                unsafe { adjoint::turn::<$real, $vector>(block, groups, local, odd) }
+                unsafe { adjoint::turn::<$real, Whole<$vector, $parts>>(block, groups, local, odd) }
             }
 
             $(#[target_feature(enable = $features)])?
@@ -154,7 +179,7 @@ macro_rules! kernels {
                 sums: &mut Sums<$real>,
             ) {
                 // SAFETY: passed on.
-                unsafe { adjoint::overlap::<$real, $vector>(block, groups, local, odd, sums) }
+                unsafe { adjoint::overlap::<$real, Whole<$vector, $parts>>(block, groups, local, odd, sums) }
             }
 
             $(#[target_feature(enable = $features)])?
@@ -167,25 +192,26 @@ macro_rules! kernels {
                 sums: *mut Line<$real>,
             ) {
                 // SAFETY: passed on.
-                unsafe { strings::strings::<$real, $vector>(own, partner, runs, address, spec, sums) }
+                unsafe { strings::strings::<$real, Whole<$vector, $parts>>(own, partner, runs, address, spec, sums) }
             }
 
             $(#[target_feature(enable = $features)])?
             unsafe fn multiply_adds(rounds: usize, out: &mut $real) -> f64 {
                 // SAFETY: passed on.
-                unsafe { limits::multiply_adds::<$real, $vector>(rounds, out) }
+                unsafe { limits::multiply_adds::<$real, Whole<$vector, $parts>>(rounds, out) }
             }
 
             $(#[target_feature(enable = $features)])?
             unsafe fn in_place(cells: *mut $real, groups: usize) {
                 // SAFETY: passed on.
-                unsafe { limits::in_place::<$real, $vector>(cells, groups) }
+                unsafe { limits::in_place::<$real, Whole<$vector, $parts>>(cells, groups) }
             }
 
             pub(super) static KERNELS: Kernels<$real> = Kernels {
                 name: $name,
                 sweep,
                 layer,
+                many,
                 turn,
                 overlap,
                 strings,
@@ -196,21 +222,21 @@ macro_rules! kernels {
     };
 }
 
-kernels!(portable64, "portable", f64, portable::Plain<f64>,);
-kernels!(portable32, "portable", f32, portable::Plain<f32>,);
+kernels!(portable64, "portable", f64, portable::Plain<f64>, 1,);
+kernels!(portable32, "portable", f32, portable::Plain<f32>, 1,);
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2_64, "avx2", f64, avx2::F64x8, "avx2,fma");
+kernels!(avx2_64, "avx2", f64, avx2::F64x4, 2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2_32, "avx2", f32, avx2::F32x16, "avx2,fma");
+kernels!(avx2_32, "avx2", f32, avx2::F32x8, 2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512_64, "avx512", f64, avx512::F64x8, "avx512f");
+kernels!(avx512_64, "avx512", f64, avx512::F64x8, 1, "avx512f");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512_32, "avx512", f32, avx512::F32x16, "avx512f");
+kernels!(avx512_32, "avx512", f32, avx512::F32x16, 1, "avx512f");
 
 #[cfg(target_arch = "aarch64")]
-kernels!(neon_64, "neon", f64, neon::F64x8, "neon");
+kernels!(neon_64, "neon", f64, neon::F64x2, 4, "neon");
 #[cfg(target_arch = "aarch64")]
-kernels!(neon_32, "neon", f32, neon::F32x16, "neon");
+kernels!(neon_32, "neon", f32, neon::F32x4, 4, "neon");
 
 /// Asks the processor what it can do.
 macro_rules! usable {

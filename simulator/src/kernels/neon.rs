@@ -1,4 +1,4 @@
-//! Vectors as four NEON registers, with fused multiply-add; type-checked for AArch64, but never run on a processor yet.
+//! NEON registers, four of them to 64 bytes, with fused multiply-add; type-checked for AArch64, but never run on a processor yet.
 
 use std::arch::aarch64::{
     float32x4_t, float64x2_t, vaddq_f32, vaddq_f64, vdupq_n_f32, vdupq_n_f64, vfmaq_f32, vfmaq_f64,
@@ -6,119 +6,110 @@ use std::arch::aarch64::{
     vst1q_f64, vsubq_f32, vsubq_f64,
 };
 
-use super::simd::Simd;
+use super::simd::{MOST_PARTS, Simd};
 use crate::real::Real;
 
-macro_rules! fourfold {
-    ($name:ident, $real:ty, $register:ty, $quarter:literal, $load:ident, $store:ident, $splat:ident, $add:ident,
+macro_rules! quarter {
+    ($name:ident, $real:ty, $register:ty, $width:literal, $load:ident, $store:ident, $splat:ident, $add:ident,
      $sub:ident, $mul:ident, $fmadd:ident, $fmsub:ident, $neg:ident) => {
-        /// Four registers.
+        /// One register.
         #[derive(Clone, Copy)]
-        pub(super) struct $name([$register; 4]);
-
-        impl $name {
-            #[inline(always)]
-            fn zip(self, other: Self, combine: impl Fn($register, $register) -> $register) -> Self {
-                let ([a, b, c, d], [x, y, z, w]) = (self.0, other.0);
-                Self([combine(a, x), combine(b, y), combine(c, z), combine(d, w)])
-            }
-
-            #[inline(always)]
-            fn zip3(
-                self,
-                (other, third): (Self, Self),
-                combine: impl Fn($register, $register, $register) -> $register,
-            ) -> Self {
-                let ([a, b, c, d], [x, y, z, w], [p, q, r, s]) = (self.0, other.0, third.0);
-                Self([combine(a, x, p), combine(b, y, q), combine(c, z, r), combine(d, w, s)])
-            }
-        }
+        pub(super) struct $name($register);
 
         // SAFETY (all blocks below): NEON is part of every AArch64 processor that Rust's targets name, and these
-        // kernels are chosen only where it is found; loads and stores pass on their callers' promise of 64 bytes.
+        // kernels are chosen only where it is found; loads and stores pass on their callers' promise of 16 bytes.
         impl Simd<$real> for $name {
-            const REGISTERS: bool = true;
+            const HELD: bool = false;
+            const PARTS: usize = 4;
+            type Order = Self;
 
             #[inline(always)]
             unsafe fn load(from: *const $real) -> Self {
                 // SAFETY: as above.
-                unsafe {
-                    Self([
-                        $load(from),
-                        $load(from.add($quarter)),
-                        $load(from.add(2 * $quarter)),
-                        $load(from.add(3 * $quarter)),
-                    ])
-                }
+                Self(unsafe { $load(from) })
             }
 
             #[inline(always)]
             unsafe fn store(self, to: *mut $real) {
-                let [a, b, c, d] = self.0;
                 // SAFETY: as above.
-                unsafe {
-                    $store(to, a);
-                    $store(to.add($quarter), b);
-                    $store(to.add(2 * $quarter), c);
-                    $store(to.add(3 * $quarter), d);
-                }
+                unsafe { $store(to, self.0) }
             }
 
             #[inline(always)]
             fn splat(value: $real) -> Self {
                 // SAFETY: as above.
-                Self([unsafe { $splat(value) }; 4])
+                Self(unsafe { $splat(value) })
             }
 
             #[inline(always)]
             fn add(self, other: Self) -> Self {
                 // SAFETY: as above.
-                self.zip(other, |a, b| unsafe { $add(a, b) })
+                Self(unsafe { $add(self.0, other.0) })
             }
 
             #[inline(always)]
             fn sub(self, other: Self) -> Self {
                 // SAFETY: as above.
-                self.zip(other, |a, b| unsafe { $sub(a, b) })
+                Self(unsafe { $sub(self.0, other.0) })
             }
 
             #[inline(always)]
             fn mul(self, by: Self) -> Self {
                 // SAFETY: as above.
-                self.zip(by, |a, b| unsafe { $mul(a, b) })
+                Self(unsafe { $mul(self.0, by.0) })
             }
 
             #[inline(always)]
             fn mul_add(self, by: Self, plus: Self) -> Self {
                 // SAFETY: as above.
-                self.zip3((by, plus), |a, b, c| unsafe { $fmadd(c, a, b) })
+                Self(unsafe { $fmadd(plus.0, self.0, by.0) })
             }
 
             #[inline(always)]
             fn mul_sub(self, by: Self, minus: Self) -> Self {
                 // SAFETY: as above.
-                self.zip3((by, minus), |a, b, c| unsafe { $fmadd($neg(c), a, b) })
+                Self(unsafe { $fmadd($neg(minus.0), self.0, by.0) })
             }
 
             #[inline(always)]
             fn neg_mul_add(self, by: Self, plus: Self) -> Self {
                 // SAFETY: as above.
-                self.zip3((by, plus), |a, b, c| unsafe { $fmsub(c, a, b) })
+                Self(unsafe { $fmsub(plus.0, self.0, by.0) })
             }
 
-            // NEON permutes bytes within 64 at most and needs a table of bytes for it; through memory instead.
-            #[inline(never)]
-            fn permute(self, order: Self) -> Self {
-                let mut lanes = [<$real>::default(); 4 * $quarter];
-                let (mut moved, mut places) = (lanes, lanes);
-                // SAFETY: as above; the arrays have 64 bytes.
+            #[inline(always)]
+            fn order(numbers: Self) -> Self {
+                numbers
+            }
+
+            // NEON permutes bytes, by tables of bytes; through memory instead.
+            #[inline(always)]
+            fn permute(parts: [Self; MOST_PARTS], order: Self) -> Self {
+                let mut lanes = [<$real>::default(); 4 * $width];
+                let mut places = [<$real>::default(); $width];
+                // SAFETY: as above; the arrays have 64 and 16 bytes.
+                unsafe {
+                    for (number, part) in parts.into_iter().enumerate() {
+                        part.store(lanes.as_mut_ptr().add(number * $width));
+                    }
+                    order.store(places.as_mut_ptr());
+                }
+                let moved = places.map(|place| lanes.get(place.to_index()).copied().unwrap_or_default());
+                // SAFETY: as above.
+                unsafe { Self::load(moved.as_ptr()) }
+            }
+
+            #[inline(always)]
+            fn permute_within(self, order: Self) -> Self {
+                let mut lanes = [<$real>::default(); $width];
+                let mut places = lanes;
+                // SAFETY: as above; the arrays have 16 bytes.
                 unsafe {
                     self.store(lanes.as_mut_ptr());
                     order.store(places.as_mut_ptr());
                 }
-                for (to, place) in moved.iter_mut().zip(places) {
-                    *to = lanes.get(place.to_index()).copied().unwrap_or_default();
-                }
+                let moved =
+                    places.map(|place| lanes.get(place.to_index() % $width).copied().unwrap_or_default());
                 // SAFETY: as above.
                 unsafe { Self::load(moved.as_ptr()) }
             }
@@ -126,8 +117,8 @@ macro_rules! fourfold {
     };
 }
 
-fourfold!(
-    F64x8,
+quarter!(
+    F64x2,
     f64,
     float64x2_t,
     2,
@@ -141,8 +132,8 @@ fourfold!(
     vfmsq_f64,
     vnegq_f64
 );
-fourfold!(
-    F32x16,
+quarter!(
+    F32x4,
     f32,
     float32x4_t,
     4,

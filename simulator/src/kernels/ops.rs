@@ -60,6 +60,9 @@ pub(crate) enum Kind<T> {
     /// A matrix on two tile bits (0, 1), (0, 2) or (1, 2), named 0 to 2: 16 complex numbers a + ib, each in
     /// three lines as a + b, b and a.
     Dense { pair: u8, at: u32 },
+    /// The same on the same bits, if it is a rotation in the magic basis and then phases, as [`super::matrix::magic`]
+    /// wants it.
+    Magic { pair: u8, at: u32 },
     /// A matrix on a tile bit and a lane bit: the line at `at` permutes, then 8 numbers in such three lines.
     DenseLane { bit: u8, at: u32 },
     /// A matrix on two lane bits: three lines that permute, then 4 numbers in such three lines.
@@ -80,6 +83,7 @@ impl<T> Kind<T> {
             Self::LaneMix { at, .. } => (at, 3),
             Self::LaneFlip { at, .. } => (at, 1),
             Self::Dense { at, .. } => (at, 48),
+            Self::Magic { at, .. } => (at, 18),
             Self::DenseLane { at, .. } => (at, 25),
             Self::DenseLanes { at } => (at, 15),
         };

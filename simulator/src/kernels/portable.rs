@@ -1,6 +1,6 @@
 //! Vectors as plain arrays: for any machine, and what the others are tested against.
 
-use super::simd::Simd;
+use super::simd::{MOST_PARTS, Simd};
 use crate::real::Real;
 
 /// The lanes of one group.
@@ -19,7 +19,9 @@ impl<T: Real> Plain<T> {
 }
 
 impl<T: Real> Simd<T> for Plain<T> {
-    const REGISTERS: bool = false;
+    const HELD: bool = false;
+    const PARTS: usize = 1;
+    type Order = Self;
 
     #[inline(always)]
     unsafe fn load(from: *const T) -> Self {
@@ -69,7 +71,17 @@ impl<T: Real> Simd<T> for Plain<T> {
     }
 
     #[inline(always)]
-    fn permute(self, order: Self) -> Self {
+    fn order(numbers: Self) -> Self {
+        numbers
+    }
+
+    #[inline(always)]
+    fn permute([whole, ..]: [Self; MOST_PARTS], order: Self) -> Self {
+        whole.permute_within(order)
+    }
+
+    #[inline(always)]
+    fn permute_within(self, order: Self) -> Self {
         let (from, order) = (self.0, order.0);
         Self(T::lanes(|lane| {
             let source = order.as_ref().get(lane).map_or(0, |index| index.to_index());

@@ -1,25 +1,37 @@
-//! What a vector of one lane group has to offer; the kernels are written once over this.
+//! What a register of the processor has to offer; the kernels are written once over this.
 
 use crate::real::Real;
 
-/// One 64-byte vector of numbers: the real or the imaginary parts of a lane group.
+/// The most registers that the real parts of a lane group take.
+pub(super) const MOST_PARTS: usize = 4;
+
+/// One register of numbers: the real or the imaginary parts of a lane group, or of a part of it.
 ///
 /// The arithmetic methods are safe to name and unsafe to reach: an implementation may need instructions that the
 /// machine lacks, so its kernels are handed out by [`super::kernels`] only after asking the processor.
 pub(super) trait Simd<T: Real>: Copy {
-    /// Whether this is registers rather than an array.
-    const REGISTERS: bool;
+    /// Whether eight lane groups fit the registers; if not, they stay in memory, which is then the nearest cache.
+    const HELD: bool;
 
-    /// Reads one vector.
+    /// How many of these make up 64 bytes: at most [`MOST_PARTS`].
+    const PARTS: usize;
+
+    /// Numbers in one.
+    const WIDTH: usize = T::LANES / Self::PARTS;
+
+    /// Lane numbers as this machine's permutations take them.
+    type Order: Copy;
+
+    /// Reads one register.
     ///
     /// # Safety
-    /// 64 bytes from `from` on must be readable.
+    /// `WIDTH` numbers from `from` on must be readable.
     unsafe fn load(from: *const T) -> Self;
 
-    /// Writes one vector.
+    /// Writes one register.
     ///
     /// # Safety
-    /// 64 bytes from `to` on must be writable.
+    /// `WIDTH` numbers from `to` on must be writable.
     unsafe fn store(self, to: *mut T);
 
     /// The same number in all lanes.
@@ -43,6 +55,12 @@ pub(super) trait Simd<T: Real>: Copy {
     /// `plus − self · by`.
     fn neg_mul_add(self, by: Self, plus: Self) -> Self;
 
-    /// Lane i gets lane `order[i]`; the order is made by [`Real::from_index`].
-    fn permute(self, order: Self) -> Self;
+    /// Lane numbers (within the group) of one part, as [`Real::from_index`] writes them.
+    fn order(numbers: Self) -> Self::Order;
+
+    /// Lane i gets lane `order[i]` of the group whose parts are given.
+    fn permute(parts: [Self; MOST_PARTS], order: Self::Order) -> Self;
+
+    /// The same where all lanes come from `self`, one part.
+    fn permute_within(self, order: Self::Order) -> Self;
 }

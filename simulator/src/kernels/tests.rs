@@ -1,7 +1,8 @@
 //! Every operation in every instruction set this machine has, against the portable kernels.
 
 use super::{
-    Choose, Form, HighBit, Kernels, Kind, Layer, Line, Local, SUMS, Signs, Strings, Sweep, TileOp, Where,
+    Choose, Form, HighBit, Kernels, Kind, Layer, Line, Local, Many, SUMS, Signs, Strings, Sweep, TileOp,
+    Where,
 };
 use crate::real::Real;
 
@@ -45,6 +46,7 @@ fn all_kinds<T: Real>(noise: &mut Noise) -> (Vec<Kind<T>>, Vec<Line<T>>) {
         }
         kinds.push(Kind::DenseLane { bit, at: at(1, 24, noise) });
         kinds.push(Kind::Dense { pair: bit, at: at(0, 48, noise) });
+        kinds.push(Kind::Magic { pair: bit, at: at(0, 18, noise) });
     }
     kinds.push(Kind::LaneTurn { at: at(1, 1, noise) });
     for groups in [0xff, 0x5a] {
@@ -237,8 +239,48 @@ fn in_place_agrees<T: Choose>(tolerance: f64) {
     }
 }
 
+fn matrices_on_many_agree<T: Choose>(tolerance: f64) {
+    let mut noise = Noise(3);
+    for bits in [vec![2, 0], vec![4, 1, 2], vec![0, 3, 1, 4], vec![1, 2, 3, 4, 0]] {
+        let inner = (0..5).find(|bit| !bits.contains(bit)).map_or(0, |bit| 1 << bit);
+        let elements =
+            (0..1 << (2 * bits.len())).map(|_| [T::from_f64(noise.next()), T::from_f64(noise.next())]);
+        let matrix = Many {
+            outer: Where::default(),
+            inner: Where { mask: inner, value: inner },
+            elements: elements.collect(),
+            bits,
+        };
+        let before = noise.cells::<T>(32 * 2 * T::LANES);
+        // Lane by lane from the definition.
+        let mut expected = before.clone();
+        let offset = |row: usize| {
+            matrix.bits.iter().enumerate().fold(0, |sum, (at, bit)| sum | (row >> at & 1) << bit)
+        };
+        let dim = 1 << matrix.bits.len();
+        for base in (0..32).filter(|base| base & offset(dim - 1) == 0 && matrix.inner.holds(*base as u64)) {
+            for (row, lane) in (0..dim).flat_map(|row| (0..T::LANES).map(move |lane| (row, lane))) {
+                let cell = |column: usize| (base | offset(column)) * 2 * T::LANES + lane;
+                let (mut re, mut im) = (0.0, 0.0);
+                for column in 0..dim {
+                    let [a, b] = matrix.elements[row * dim + column].map(T::to_f64);
+                    let (c, d) = (before[cell(column)].to_f64(), before[cell(column) + T::LANES].to_f64());
+                    (re, im) = (re + a * c - b * d, im + a * d + b * c);
+                }
+                (expected[cell(row)], expected[cell(row) + T::LANES]) = (T::from_f64(re), T::from_f64(im));
+            }
+        }
+        for kernels in T::usable() {
+            let mut got = before.clone();
+            kernels.many(&mut got, &matrix);
+            assert_close(kernels.name, &format!("matrix on {:?}", matrix.bits), &got, &expected, tolerance);
+        }
+    }
+}
+
 fn all_agree<T: Choose>(tolerance: f64) {
     sweeps_agree::<T>(tolerance);
+    matrices_on_many_agree::<T>(10.0 * tolerance);
     layers_agree::<T>(tolerance);
     gates_agree::<T>(tolerance);
     strings_agree::<T>(tolerance);

@@ -1,6 +1,6 @@
 //! The real or the imaginary parts of a whole lane group as one value, for the kernels that only walk and sum up.
 
-use super::simd::Simd;
+use super::simd::{MOST_PARTS, Simd};
 use crate::real::Real;
 
 /// 64 bytes of numbers, in however many registers.
@@ -41,51 +41,85 @@ pub(super) trait Wide<T: Real>: Copy {
     fn permute(self, order: Self) -> Self;
 }
 
-impl<T: Real, V: Simd<T>> Wide<T> for V {
+/// All registers of 64 bytes: as many as [`Simd::PARTS`].
+#[derive(Clone, Copy)]
+pub(super) struct Whole<V, const PARTS: usize>([V; PARTS]);
+
+impl<V: Copy, const PARTS: usize> Whole<V, PARTS> {
+    #[inline(always)]
+    fn with(mut self, other: Self, combine: impl Fn(V, V) -> V) -> Self {
+        for part in 0..PARTS {
+            self.0[part] = combine(self.0[part], other.0[part]);
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn with_both(mut self, (other, third): (Self, Self), combine: impl Fn(V, V, V) -> V) -> Self {
+        for part in 0..PARTS {
+            self.0[part] = combine(self.0[part], other.0[part], third.0[part]);
+        }
+        self
+    }
+}
+
+impl<T: Real, V: Simd<T>, const PARTS: usize> Wide<T> for Whole<V, PARTS> {
     #[inline(always)]
     unsafe fn load(from: *const T) -> Self {
-        // SAFETY: passed on.
-        unsafe { <V as Simd<T>>::load(from) }
+        let mut whole = [<V as Simd<T>>::splat(T::default()); PARTS];
+        for (part, register) in whole.iter_mut().enumerate() {
+            // SAFETY: the caller vouches for 64 bytes.
+            *register = unsafe { <V as Simd<T>>::load(from.add(part * V::WIDTH)) };
+        }
+        Self(whole)
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut T) {
-        // SAFETY: passed on.
-        unsafe { Simd::store(self, to) }
+        for (part, register) in self.0.into_iter().enumerate() {
+            // SAFETY: as above.
+            unsafe { Simd::store(register, to.add(part * V::WIDTH)) }
+        }
     }
 
     #[inline(always)]
     fn splat(value: T) -> Self {
-        <V as Simd<T>>::splat(value)
+        Self([<V as Simd<T>>::splat(value); PARTS])
     }
 
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        Simd::add(self, other)
+        self.with(other, |a, b| Simd::add(a, b))
     }
 
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
-        Simd::sub(self, other)
+        self.with(other, |a, b| Simd::sub(a, b))
     }
 
     #[inline(always)]
     fn mul(self, by: Self) -> Self {
-        Simd::mul(self, by)
+        self.with(by, |a, b| Simd::mul(a, b))
     }
 
     #[inline(always)]
     fn mul_add(self, by: Self, plus: Self) -> Self {
-        Simd::mul_add(self, by, plus)
+        self.with_both((by, plus), |a, b, c| Simd::mul_add(a, b, c))
     }
 
     #[inline(always)]
     fn neg_mul_add(self, by: Self, plus: Self) -> Self {
-        Simd::neg_mul_add(self, by, plus)
+        self.with_both((by, plus), |a, b, c| Simd::neg_mul_add(a, b, c))
     }
 
     #[inline(always)]
     fn permute(self, order: Self) -> Self {
-        Simd::permute(self, order)
+        let mut parts = [self.0[0]; MOST_PARTS];
+        parts[..PARTS].copy_from_slice(&self.0);
+        let mut moved = self;
+        for (to, numbers) in moved.0.iter_mut().zip(order.0) {
+            *to = V::permute(parts, V::order(numbers));
+        }
+        moved
     }
 }

@@ -36,6 +36,11 @@ impl Element {
         }
     }
 
+    /// Whether it is a matrix that does not fit a sweep: on more than two bits, or under conditions.
+    pub(crate) fn is_on_many(&self) -> bool {
+        matches!(&self.kind, ElementKind::Dense { targets, .. } if targets.iter().len() > 2 || self.on.mask != 0)
+    }
+
     /// Bits whose value it depends on and leaves.
     pub(crate) fn reads(&self) -> u64 {
         self.on.mask
@@ -65,8 +70,10 @@ impl Barrier {
         self.read |= element.reads();
     }
 
-    /// Whether nothing at all can go before what was passed over.
-    pub(crate) fn is_closed(&self, width: u32) -> bool {
-        self.changed.count_ones() >= width
+    /// Whether nothing can go before what was passed over that does not change a bit outside `within`.
+    pub(crate) fn is_closed(&self, width: u32, within: u64) -> bool {
+        let all = (1 << width) - 1;
+        let open = within & all & !(self.changed | self.read);
+        all & !self.changed == 0 || (within != u64::MAX && open == 0)
     }
 }

@@ -4,7 +4,8 @@ use qhal::Complex64;
 use qhal::circuit::Matrix;
 
 use super::element::{Element, ElementKind};
-use crate::kernels::{Kind, Line, Sweep, TileOp, Where};
+use super::magic::{self, Encoded, Four};
+use crate::kernels::{Kind, Line, Many, Sweep, TileOp, Where};
 use crate::real::Real;
 
 /// Which address bits a block holds, and where.
@@ -26,6 +27,9 @@ impl Residence {
             .fold(0, |inside, bit| inside | 1 << self.inside(bit))
     }
 }
+
+/// Below this modulus, squared, what is left of all is taken in by the next matrix instead of growing further.
+const SMALL_GLOBAL: f64 = 1e-12;
 
 /// Lines of constants and the operations that use them.
 pub(crate) struct Encoder<T: Real> {
@@ -95,6 +99,28 @@ impl<T: Real> Encoder<T> {
         let tile = Tile { bits: std::array::from_fn(|_| bits.next().unwrap_or(0)) };
         let ops = elements.iter().filter_map(|element| self.op(residence, &tile, element)).collect();
         Sweep { tile: tile.bits, ops }
+    }
+
+    /// Encodes a matrix that does not fit a sweep; none of its bits is a lane.
+    pub(crate) fn many(&mut self, residence: Residence, element: &Element) -> Option<Many<T>> {
+        let ElementKind::Dense { matrix, targets } = &element.kind else { return None };
+        let on = element.on;
+        let inside = |mask: u64| residence.gather(mask) >> T::LANE_BITS;
+        let outside = |mask: u64| mask & !residence.resident;
+        let everywhere = on.mask == 0;
+        let factor =
+            if everywhere { std::mem::replace(&mut self.global, Complex64::ONE) } else { Complex64::ONE };
+        Some(Many {
+            outer: Where { mask: outside(on.mask), value: outside(on.value) },
+            inner: Where { mask: inside(on.mask), value: inside(on.value) },
+            bits: targets.iter().map(|bit| residence.inside(bit) - T::LANE_BITS).collect(),
+            elements: matrix
+                .elements()
+                .iter()
+                .map(|element| element * factor)
+                .map(|element| [T::from_f64(element.re), T::from_f64(element.im)])
+                .collect(),
+        })
     }
 
     fn op(&mut self, residence: Residence, tile: &Tile, element: &Element) -> Option<TileOp<T>> {
@@ -183,6 +209,19 @@ impl<T: Real> Encoder<T> {
         Kind::LaneMix { groups: split.groups(), at }
     }
 
+    /// A matrix in the magic basis, on two tile bits.
+    fn magic(&mut self, pair: u8, encoded: Encoded) -> Kind<T> {
+        let at = self.lines.len() as u32;
+        for element in encoded.elements.iter().flatten() {
+            self.line(|_| *element);
+        }
+        for factor in encoded.factors {
+            self.complex(|_| factor);
+        }
+        self.global *= encoded.global;
+        Kind::Magic { pair, at }
+    }
+
     /// A matrix on two qubits, wherever they are.
     fn dense(&mut self, matrix: &Matrix, first: Place, second: Place) -> Option<Kind<T>> {
         // The lower place becomes the lower bit of the index, lanes before tile bits.
@@ -193,8 +232,18 @@ impl<T: Real> Encoder<T> {
             _ => false,
         };
         let turn = |index: usize| if swapped { (index & 1) << 1 | index >> 1 } else { index };
-        let element = |row: usize, column: usize| matrix.get(turn(row), turn(column));
+        let four: Four =
+            std::array::from_fn(|row| std::array::from_fn(|column| matrix.get(turn(row), turn(column))));
         let (low, high) = if swapped { (second, first) } else { (first, second) };
+        if let (Place::Tile(a), Place::Tile(b)) = (low, high)
+            && self.global.norm_sqr() > SMALL_GLOBAL
+            && let Some(core) = magic::core(&four)
+        {
+            return Some(self.magic(a + b - 1, core.encode()));
+        }
+        // A dense matrix takes in for nothing what turns have left to be done.
+        let global = std::mem::replace(&mut self.global, Complex64::ONE);
+        let element = |row: usize, column: usize| four[row][column] * global;
         match (low, high) {
             (Place::Tile(a), Place::Tile(b)) => {
                 let at = self.lines.len() as u32;

@@ -1,24 +1,33 @@
-//! Runs of elements on the same two bits become one dense matrix where that is cheaper.
+//! Runs of elements on the same two bits become one matrix where that is cheaper.
 
 use qhal::Complex64;
 use qhal::circuit::Matrix;
 
 use super::element::{Element, ElementKind};
+use super::magic::{self, Four};
 use super::prices::Prices;
 use crate::kernels::Where;
 use crate::lower::Targets;
+
+/// What it takes to split a matrix.
+const SPLIT_NANOSECONDS: f64 = 5e3;
 
 /// Elements on at most two bits, with the numbers of their places in the whole list.
 #[derive(Debug, Default)]
 struct Run {
     bits: [u32; 2],
     elements: Vec<(usize, Element)>,
+    /// The run that has to do with each of the bits next, if it is a run.
+    next: [Option<usize>; 2],
+    /// Its matrix, if that is cheaper.
+    matrix: Option<Four>,
 }
 
-/// Replaces runs by dense matrices where `prices` says so; the order of all else stays.
+/// Replaces runs by matrices where `prices` says so; the order of all else stays.
 pub(crate) fn fuse(elements: Vec<Element>, width: u32, prices: &Prices) -> Vec<Element> {
     let mut open: Vec<Option<usize>> = vec![None; width as usize];
     let mut alone: Vec<Vec<(usize, Element)>> = vec![Vec::new(); width as usize];
+    let mut latest: Vec<Option<usize>> = vec![None; width as usize];
     let mut runs: Vec<Run> = Vec::new();
     let mut fixed: Vec<(usize, Element)> = Vec::new();
     for (place, element) in elements.into_iter().enumerate() {
@@ -35,17 +44,23 @@ pub(crate) fn fuse(elements: Vec<Element>, width: u32, prices: &Prices) -> Vec<E
                     for bit in [a, b] {
                         close(&mut open, bit);
                     }
-                    let mut run = Run { bits: [a, b], elements: std::mem::take(&mut alone[a as usize]) };
-                    run.elements.append(&mut alone[b as usize]);
+                    let mut run = Run { bits: [a, b], ..Run::default() };
+                    for bit in [a, b] {
+                        run.elements.append(&mut alone[bit as usize]);
+                        open[bit as usize] = Some(runs.len());
+                        if let Some(before) = latest[bit as usize].replace(runs.len()) {
+                            let slot = usize::from(runs[before].bits[1] == bit);
+                            runs[before].next[slot] = Some(runs.len());
+                        }
+                    }
                     run.elements.push((place, element));
-                    open[a as usize] = Some(runs.len());
-                    open[b as usize] = Some(runs.len());
                     runs.push(run);
                 }
             },
             _ => {
                 for bit in bits {
                     close(&mut open, bit);
+                    latest[bit as usize] = None;
                     fixed.append(&mut alone[bit as usize]);
                 }
                 fixed.push((place, element));
@@ -53,20 +68,53 @@ pub(crate) fn fuse(elements: Vec<Element>, width: u32, prices: &Prices) -> Vec<E
         }
     }
     fixed.extend(alone.into_iter().flatten());
-    for run in runs {
+    for run in &mut runs {
         let apart: f64 = run.elements.iter().map(|(_, element)| prices.element(element)).sum();
+        if apart > prices.dense {
+            run.matrix = product(run);
+        }
+    }
+    // What a matrix costs less then, over the whole state, against what it takes to find out how.
+    if (prices.dense - prices.magic) * 0.5f64.powi(10 - width as i32) > SPLIT_NANOSECONDS {
+        leave_locals(&mut runs);
+    }
+    for run in runs {
         let last = run.elements.iter().map(|(place, _)| *place).max().unwrap_or(0);
-        match product(&run) {
+        match run.matrix.and_then(|matrix| Matrix::new(2, matrix.concat()).ok()) {
             // Nothing else touches these bits between the first and the last of the run, so its place may be any of theirs.
-            Some(matrix) if apart > prices.dense => {
+            Some(matrix) => {
                 let kind = ElementKind::Dense { matrix: Box::new(matrix), targets: Targets::new(&run.bits) };
                 fixed.push((last, Element { on: Where::default(), kind }));
             }
-            _ => fixed.extend(run.elements),
+            None => fixed.extend(run.elements),
         }
     }
     fixed.sort_by_key(|(place, _)| *place);
     fixed.into_iter().map(|(_, element)| element).collect()
+}
+
+/// Splits one-qubit matrices off runs and leaves them to the runs that follow on both bits, where those are matrices anyway:
+/// what remains costs less.
+fn leave_locals(runs: &mut [Run]) {
+    let mut left: Vec<[Option<[[Complex64; 2]; 2]>; 2]> = vec![[None; 2]; runs.len()];
+    let identity = [[Complex64::ONE, Complex64::ZERO], [Complex64::ZERO, Complex64::ONE]];
+    for at in 0..runs.len() {
+        let Run { bits, next, matrix: Some(matrix), .. } = &runs[at] else { continue };
+        let (bits, next) = (*bits, *next);
+        let [first, second] = left[at].map(|local| local.unwrap_or(identity));
+        let mut whole = magic::times(matrix, &magic::product(&first, &second));
+        if let [Some(a), Some(b)] = next
+            && runs[a].matrix.is_some()
+            && runs[b].matrix.is_some()
+            && let Some(split) = magic::split(&whole)
+        {
+            whole = split.core;
+            for (slot, (run, local)) in [(a, split.first), (b, split.second)].into_iter().enumerate() {
+                left[run][usize::from(runs[run].bits[1] == bits[slot])] = Some(local);
+            }
+        }
+        runs[at].matrix = Some(whole);
+    }
 }
 
 /// Closes the run that a bit is in, for both of its bits.
@@ -77,8 +125,7 @@ fn close(open: &mut [Option<usize>], bit: u32) {
 }
 
 /// The matrix of a run; the first of its bits is the lower one of the index.
-fn product(run: &Run) -> Option<Matrix> {
-    let mut elements = Vec::with_capacity(16);
+fn product(run: &Run) -> Option<Four> {
     let mut columns: [[Complex64; 4]; 4] =
         std::array::from_fn(|column| std::array::from_fn(|row| Complex64::from(f64::from(row == column))));
     let mut sorted: Vec<&(usize, Element)> = run.elements.iter().collect();
@@ -88,10 +135,7 @@ fn product(run: &Run) -> Option<Matrix> {
             apply(element, run.bits, column)?;
         }
     }
-    for row in 0..4 {
-        elements.extend(columns.iter().map(|column| column[row]));
-    }
-    Matrix::new(2, elements).ok()
+    Some(std::array::from_fn(|row| columns.map(|column| column[row])))
 }
 
 /// Applies an element to the four amplitudes of two bits.

@@ -4,7 +4,7 @@ use qhal::Complex64;
 use qhal::circuit::{Block, Gate, Matrix};
 
 use super::element::{Element, ElementKind};
-use crate::kernels::Where;
+use crate::kernels::{MAX_TARGETS, Where};
 use crate::lower::{Op, Targets};
 
 type One = [[Complex64; 2]; 2];
@@ -25,6 +25,8 @@ pub(crate) enum Piece {
 
 /// The book-keeping of the lowering.
 pub(crate) struct Lowering {
+    /// Address bits that say where in a lane group an amplitude lies.
+    lanes: u32,
     /// Whether swaps and flips may be remembered instead of done; where histories branch they may not.
     relabel: bool,
     /// Which address bit each qubit is.
@@ -57,14 +59,15 @@ fn over(a: Complex64, b: Complex64) -> Complex64 {
 }
 
 impl Lowering {
-    pub(crate) fn new(qubits: u32, width: u32, relabel: bool) -> Self {
+    pub(crate) fn new(qubits: u32, lanes: u32, relabel: bool) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "at most 63")]
         let positions = (0..qubits as u8).collect();
         Self {
+            lanes,
             relabel,
             positions,
             flips: 0,
-            waiting: vec![None; width as usize],
+            waiting: vec![None; qubits as usize],
             elements: Vec::new(),
             pieces: Vec::new(),
             global: ONE,
@@ -324,15 +327,23 @@ impl Lowering {
         }
         let on = self.controls(op.controls);
         let bits: Vec<u32> = targets.iter().map(|&target| self.position(target)).collect();
-        if bits.len() != 2 || on.mask != 0 {
-            self.plain(op, &bits, on);
-            return;
+        let is_on_many = bits.len() != 2 || on.mask != 0;
+        if is_on_many {
+            // This may flip bits, so it comes before a look at the flips.
+            bits.iter().for_each(|&bit| self.put_out(bit));
         }
         let seen =
             bits.iter().enumerate().fold(0, |mask, (at, &bit)| mask | usize::from(self.flipped(bit)) << at);
         let framed =
             (0..dim * dim).map(|at| elements[((at / dim) ^ seen) * dim + ((at % dim) ^ seen)]).collect();
-        let Ok(mut matrix) = Matrix::new(2, framed) else { return };
+        let Ok(mut matrix) = Matrix::new(targets.len() as u32, framed) else { return };
+        if is_on_many {
+            match self.lanes_away(&bits, on) {
+                Some(places) if bits.len() <= MAX_TARGETS => self.on_many(matrix, &bits, on, &places),
+                _ => self.plain(op, &bits, on),
+            }
+            return;
+        }
         let identity = diagonal(ONE, ONE);
         let first = self.waiting[bits[0] as usize].take().unwrap_or(identity);
         let second = self.waiting[bits[1] as usize].take().unwrap_or(identity);
@@ -341,6 +352,34 @@ impl Lowering {
             matrix = matrix.times(&before).unwrap_or(matrix);
         }
         self.push(on, ElementKind::Dense { matrix: Box::new(matrix), targets: Targets::new(&bits) });
+    }
+
+    /// Pairs of a lane bit that a matrix needs and a bit that it does not need and that is none; `None` if there are too few.
+    fn lanes_away(&self, bits: &[u32], on: Where) -> Option<Vec<(u32, u32)>> {
+        let needed = bits.iter().fold(on.mask, |mask, bit| mask | 1 << bit);
+        let mut free = (self.lanes..self.waiting.len() as u32).filter(|bit| needed >> bit & 1 == 0);
+        let lanes = (0..self.lanes).filter(|bit| needed >> bit & 1 == 1);
+        lanes.map(|lane| Some((lane, free.next()?))).collect()
+    }
+
+    /// A matrix on many bits or under conditions; while it acts, lane bits are exchanged with those of `places`.
+    fn on_many(&mut self, matrix: Matrix, bits: &[u32], on: Where, places: &[(u32, u32)]) {
+        let exchange = |lowering: &mut Self| {
+            for &(a, b) in places {
+                for (control, bit) in [(a, b), (b, a), (a, b)] {
+                    lowering.push(bit_where(control), ElementKind::Flip { bit });
+                }
+            }
+        };
+        let place = |bit: u32| places.iter().find(|(lane, _)| *lane == bit).map_or(bit, |&(_, other)| other);
+        let moved = |mask: u64| {
+            (0..64).filter(|bit| mask >> bit & 1 == 1).fold(0, |moved, bit| moved | 1u64 << place(bit))
+        };
+        exchange(self);
+        let targets: Vec<u32> = bits.iter().map(|&bit| place(bit)).collect();
+        let on = Where { mask: moved(on.mask), value: moved(on.value) };
+        self.push(on, ElementKind::Dense { matrix: Box::new(matrix), targets: Targets::new(&targets) });
+        exchange(self);
     }
 
     /// Leaves a unitary to the plain engine, with qubits named by their address bits and nothing flipped.

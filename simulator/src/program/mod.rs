@@ -5,6 +5,7 @@ mod encode;
 mod fuse;
 mod layers;
 mod lowering;
+mod magic;
 mod prices;
 mod schedule;
 
@@ -12,7 +13,7 @@ use std::fmt::Write;
 
 use qhal::Complex64;
 
-use crate::kernels::{Choose, Kernels, Line, Shape, Sweep, Written, for_each_block};
+use crate::kernels::{Choose, Kernels, Line, Many, Shape, Sweep, Written, for_each_block};
 use crate::lower::Op;
 use crate::real::Real;
 use crate::reference;
@@ -27,12 +28,14 @@ use schedule::{Walk, is_layerable, passes, walks};
 
 /// Bytes of a block: a quarter of the second-level cache of today's cores.
 const BLOCK_BYTES: usize = 256 << 10;
+/// Fewer address bits than this no block has for the sake of more threads.
+const MIN_BLOCK_BITS: u32 = 10;
 /// Bytes of the shortest run of amplitudes that is read at once.
 const STRIP_BYTES: usize = 1 << 10;
 /// Bytes read and written of a state that no last-level cache of today holds.
 const LAST_LEVEL_CACHE: f64 = 64e6;
-/// From here on it pays to measure what operations cost before planning.
-const MIN_MEASURED_QUBITS: u32 = 16;
+/// From so many amplitudes, counted again for each unitary, it pays to measure what operations cost before planning.
+const MIN_MEASURED_WORK: f64 = 1e8;
 
 /// A run of unitaries made ready for one kind of number.
 #[derive(Clone, Debug)]
@@ -63,6 +66,7 @@ struct Pass<T> {
 enum Step<T> {
     Sweep(Sweep<T>),
     Layer(LayerPlan<T>),
+    Many(Many<T>),
 }
 
 /// What one thread needs beside a block.
@@ -81,7 +85,8 @@ impl<T: Choose> Program<T> {
     /// Makes a program of unitaries on `qubits` qubits. If it is the whole of a circuit (`alone`), it begins at |0…0⟩ and
     /// may leave qubits in other places.
     pub(crate) fn new(qubits: u32, ops: &[Op], alone: bool, threads: usize) -> Self {
-        let mut lowering = Lowering::new(qubits, qubits, alone);
+        let work = ops.len() as f64 * (1u64 << qubits) as f64;
+        let mut lowering = Lowering::new(qubits, T::LANE_BITS, alone);
         for op in ops {
             lowering.add(op);
         }
@@ -90,7 +95,7 @@ impl<T: Choose> Program<T> {
             width: qubits,
             live: if alone { 0 } else { (1 << qubits) - 1 },
             block_bits: block_bits::<T>(qubits, threads),
-            prices: if qubits >= MIN_MEASURED_QUBITS { Prices::measured::<T>() } else { Prices::assumed() },
+            prices: if work >= MIN_MEASURED_WORK { Prices::measured::<T>() } else { Prices::assumed() },
             parts: Vec::new(),
         };
         let last = pieces.len().saturating_sub(1);
@@ -175,17 +180,18 @@ impl<T: Real> Pass<T> {
             .iter()
             .filter_map(|step| match step {
                 Step::Sweep(sweep) => Some(sweep.ops.len()),
-                Step::Layer(_) => None,
+                Step::Layer(_) | Step::Many(_) => None,
             })
             .collect();
+        let many = self.steps.iter().filter(|step| matches!(step, Step::Many(_))).count();
         let bits = (0..64).filter(|bit| self.shape.resident >> bit & 1 == 1).map(|bit: u32| bit.to_string());
         format!(
-            "{} blocks of bits {}: {} sweeps with {} operations, {} diagonal layers",
+            "{} blocks of bits {}: {} sweeps with {} operations, {} diagonal layers, {many} matrices on many qubits",
             self.shape.blocks(),
             bits.collect::<Vec<_>>().join(" "),
             sweeps.len(),
             sweeps.iter().sum::<usize>(),
-            self.steps.len() - sweeps.len(),
+            self.steps.len() - sweeps.len() - many,
         )
     }
 
@@ -196,6 +202,7 @@ impl<T: Real> Pass<T> {
         let work = self.steps.iter().map(|step| match step {
             Step::Sweep(sweep) => prices.walk + sweep.ops.iter().map(|op| prices.operation(op)).sum::<f64>(),
             Step::Layer(_) => prices.layer(),
+            Step::Many(matrix) => prices.many(matrix.bits.len()),
         });
         let arithmetic = work.sum::<f64>() * 1e-9 * amplitudes / 1024.0 / threads as f64;
         let bytes = amplitudes * 4.0 * size_of::<T>() as f64;
@@ -215,6 +222,8 @@ impl<T: Real> Pass<T> {
         for step in &self.steps {
             match step {
                 Step::Layer(layer) => layer.apply(kernels, block, address, &mut room.layer),
+                Step::Many(matrix) if matrix.outer.holds(address) => kernels.many(block, matrix),
+                Step::Many(_) => {}
                 Step::Sweep(sweep) if sweep.ops.iter().all(|op| op.outer.mask == 0) => {
                     kernels.sweep(block, sweep, lines);
                 }
@@ -238,7 +247,7 @@ fn block_bits<T: Real>(width: u32, threads: usize) -> u32 {
     let fits = (BLOCK_BYTES / (2 * size_of::<T>())).ilog2();
     let threads = threads.next_power_of_two().ilog2();
     let parallel = threads > 0 && width >= crate::workers::MIN_PARALLEL_QUBITS;
-    if parallel { fits.min(width - threads - 1) } else { fits.min(width) }
+    if parallel { fits.min(width.saturating_sub(threads + 1).max(MIN_BLOCK_BITS)) } else { fits.min(width) }
 }
 
 struct Maker<T: Real> {
@@ -278,11 +287,12 @@ impl<T: Real> Maker<T> {
             self.live |= changes;
             let mut steps = Vec::new();
             for walk in walks(plan.elements, self.width, lanes, &self.prices, &mut pending) {
-                steps.push(match walk {
-                    Walk::Layer(layer) => Step::Layer(self.layer(&layer, residence, &mut encoder)),
+                steps.extend(match walk {
+                    Walk::Layer(layer) => Some(Step::Layer(self.layer(&layer, residence, &mut encoder))),
                     Walk::Sweep { tile, elements } => {
-                        Step::Sweep(encoder.sweep(residence, self.block_bits, tile, &elements))
+                        Some(Step::Sweep(encoder.sweep(residence, self.block_bits, tile, &elements)))
                     }
+                    Walk::Many(element) => encoder.many(residence, &element).map(Step::Many),
                 });
                 // Turns leave their scale to be done later; numbers must not grow without bound meanwhile.
                 if encoder.global.norm_sqr() < 1e-20 {

@@ -20,6 +20,8 @@ pub(crate) struct Prices {
     pub(crate) phase: f64,
     /// A dense matrix on two qubits.
     pub(crate) dense: f64,
+    /// One that is a rotation and phases in the magic basis.
+    pub(crate) magic: f64,
     /// Reading and writing the block once.
     pub(crate) walk: f64,
 }
@@ -50,8 +52,14 @@ impl Prices {
             Kind::Mix { .. } | Kind::LaneTurn { .. } | Kind::LaneMix { .. } => self.mix,
             Kind::Flip { .. } | Kind::LaneFlip { .. } => self.flip,
             Kind::Phase { groups, .. } => self.phase * f64::from(groups.count_ones()) / 8.0,
+            Kind::Magic { .. } => self.magic,
             Kind::Dense { .. } | Kind::DenseLane { .. } | Kind::DenseLanes { .. } => self.dense,
         }
+    }
+
+    /// What a matrix on that many qubits costs: four multiplications an element instead of three, on a walk of its own.
+    pub(crate) fn many(&self, targets: usize) -> f64 {
+        self.dense * 2f64.powi(targets as i32) / 3.0 + self.walk
     }
 
     /// What a diagonal layer costs: about one factor to make each entry and one to apply it, on a walk of its own.
@@ -61,7 +69,7 @@ impl Prices {
 
     /// Proportions as the arithmetic suggests them, for states too small to be worth a measurement.
     pub(crate) const fn assumed() -> Self {
-        Self { turn: 90.0, mix: 160.0, flip: 60.0, phase: 140.0, dense: 580.0, walk: 140.0 }
+        Self { turn: 90.0, mix: 160.0, flip: 60.0, phase: 140.0, dense: 580.0, magic: 450.0, walk: 140.0 }
     }
 
     /// Prices measured on this machine, once in a process; takes about a millisecond the first time.
@@ -106,6 +114,7 @@ fn measure<T: Choose>() -> Option<Prices> {
         flip: price(Kind::Flip { bit: 1, pairs: 0b1111 }),
         phase: price(Kind::Phase { groups: 0xff, at: 0 }),
         dense: price(Kind::Dense { pair: 1, at: 0 }),
+        magic: price(Kind::Magic { pair: 1, at: 0 }),
         walk,
     })
 }
@@ -131,8 +140,8 @@ mod tests {
     use super::*;
 
     fn is_sane(prices: Prices) {
-        let Prices { turn, mix, flip, phase, dense, walk } = prices;
-        for price in [turn, mix, flip, phase, dense, walk] {
+        let Prices { turn, mix, flip, phase, dense, magic, walk } = prices;
+        for price in [turn, mix, flip, phase, dense, magic, walk] {
             assert!(price.is_finite() && price > 0.0, "{prices:?}");
         }
     }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::element::{Barrier, Element, ElementKind};
 use super::prices::Prices;
+use crate::kernels::MAX_TARGETS;
 
 /// Elements that one pass does, and the bits it keeps in a block.
 #[derive(Debug)]
@@ -15,12 +16,13 @@ pub(crate) struct PassPlan {
 /// Takes from `elements` what can be done while at most `room` of the bits not in `free` are changed; the order of what
 /// does not commute is kept. Returns what was taken and which bits it changes beyond `free`.
 ///
-/// `accept` has the last word on each element.
+/// `accept` has the last word on each element. Without `diagonals`, the search ends where nothing more could be taken that
+/// changes a bit.
 fn take(
     elements: &mut VecDeque<Element>,
     width: u32,
-    free: u64,
-    room: u32,
+    (free, room): (u64, u32),
+    diagonals: bool,
     accept: impl Fn(&Element) -> bool,
 ) -> (Vec<Element>, u64) {
     let (mut taken, mut skipped) = (Vec::new(), Vec::new());
@@ -34,7 +36,8 @@ fn take(
         }
         barrier.pass_over(&element);
         skipped.push(element);
-        if barrier.is_closed(width) {
+        let within = if used.count_ones() == room { free | used } else { u64::MAX };
+        if barrier.is_closed(width, if diagonals { u64::MAX } else { within }) {
             break;
         }
     }
@@ -51,12 +54,13 @@ pub(crate) fn passes(elements: Vec<Element>, width: u32, block_bits: u32, strip_
     if block_bits >= width {
         return vec![PassPlan { resident: low(width), elements }];
     }
-    let free = low(strip_bits.min(block_bits));
+    // Short strips rather than no room for the widest element.
+    let free = low(strip_bits.min(block_bits.saturating_sub(MAX_TARGETS as u32)));
     let room = block_bits - free.count_ones();
     let mut left: VecDeque<Element> = elements.into();
     let mut passes = Vec::new();
     while !left.is_empty() {
-        let (taken, used) = take(&mut left, width, free, room, |_| true);
+        let (taken, used) = take(&mut left, width, (free, room), true, |_| true);
         let mut resident = free | used;
         // What room is left goes to the lowest bits: longer strips.
         for bit in 0..width {
@@ -76,6 +80,8 @@ pub(crate) enum Walk {
     Layer(Vec<Element>),
     /// These elements in order, which change no bits but lanes and these.
     Sweep { tile: u64, elements: Vec<Element> },
+    /// One matrix that does not fit a sweep.
+    Many(Element),
 }
 
 /// Whether a factor can be part of a layer.
@@ -96,12 +102,16 @@ pub(crate) fn walks(
     let mut walks = Vec::new();
     loop {
         // Diagonal factors that nothing stands before can wait until something has to do with their bits.
-        let (ready, _) = take(&mut left, width, u64::MAX, 64, |element| element.changes() == 0);
+        let (ready, _) = take(&mut left, width, (u64::MAX, 64), true, |element| element.changes() == 0);
         pending.extend(ready);
         if left.is_empty() {
             return walks;
         }
-        let (taken, mut tile) = take(&mut left, width, lanes, 3, |_| true);
+        let (mut taken, mut tile) =
+            take(&mut left, width, (lanes, 3), false, |element| !element.is_on_many());
+        // What comes first can always be taken, unless it is on many bits.
+        let many = if taken.is_empty() { left.pop_front() } else { None };
+        taken.extend(many);
         let changed = taken.iter().fold(0, |mask, element| mask | element.changes());
         let concerned = |element: &Element| element.on.mask & changed != 0;
         let apart: f64 = pending
@@ -122,13 +132,23 @@ pub(crate) fn walks(
                 continue;
             }
             let changes = element.changes();
+            let is_on_many = element.is_on_many();
             let (now, later): (Vec<_>, Vec<_>) =
                 std::mem::take(pending).into_iter().partition(|factor| factor.on.mask & changes != 0);
             sweep.extend(now);
             *pending = later;
-            sweep.push(element);
+            if is_on_many {
+                if !sweep.is_empty() {
+                    walks.push(Walk::Sweep { tile: 0, elements: std::mem::take(&mut sweep) });
+                }
+                walks.push(Walk::Many(element));
+            } else {
+                sweep.push(element);
+            }
         }
         tile &= !lanes;
-        walks.push(Walk::Sweep { tile, elements: sweep });
+        if !sweep.is_empty() {
+            walks.push(Walk::Sweep { tile, elements: sweep });
+        }
     }
 }
