@@ -1,4 +1,8 @@
 //! What each operation does to a tile.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "the number of a part says what is read as well as where it goes"
+)]
 
 use super::matrix::{Constants, Pair, dense, factors, magic};
 use super::ops::Kind;

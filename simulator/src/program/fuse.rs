@@ -95,6 +95,7 @@ pub(crate) fn fuse(elements: Vec<Element>, width: u32, prices: &Prices) -> Vec<E
 
 /// Splits one-qubit matrices off runs and leaves them to the runs that follow on both bits, where those are matrices anyway:
 /// what remains costs less.
+#[allow(clippy::needless_range_loop, reason = "a run changes later ones")]
 fn leave_locals(runs: &mut [Run]) {
     let mut left: Vec<[Option<[[Complex64; 2]; 2]>; 2]> = vec![[None; 2]; runs.len()];
     let identity = [[Complex64::ONE, Complex64::ZERO], [Complex64::ZERO, Complex64::ONE]];

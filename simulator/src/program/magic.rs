@@ -3,6 +3,7 @@
 //! Every two-qubit unitary is a pair of one-qubit matrices, phases in the magic basis, and another pair (Khaneja and
 //! Glaser, quant-ph/0010100; Kraus and Cirac, quant-ph/0011050). In that basis a pair of one-qubit matrices is a real
 //! rotation of four numbers. Where the left pair can be left to what follows, half of the arithmetic is saved.
+#![allow(clippy::needless_range_loop, reason = "rows and columns index several matrices at once")]
 
 use qhal::Complex64;
 
