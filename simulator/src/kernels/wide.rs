@@ -41,27 +41,10 @@ pub(super) trait Wide<T: Real>: Copy {
     fn permute(self, order: Self) -> Self;
 }
 
-/// All registers of 64 bytes: as many as [`Simd::PARTS`].
+/// All registers of 64 bytes: as many as [`Simd::PARTS`]. Loops, since a closure would be compiled without the vector
+/// instructions.
 #[derive(Clone, Copy)]
 pub(super) struct Whole<V, const PARTS: usize>([V; PARTS]);
-
-impl<V: Copy, const PARTS: usize> Whole<V, PARTS> {
-    #[inline(always)]
-    fn with(mut self, other: Self, combine: impl Fn(V, V) -> V) -> Self {
-        for part in 0..PARTS {
-            self.0[part] = combine(self.0[part], other.0[part]);
-        }
-        self
-    }
-
-    #[inline(always)]
-    fn with_both(mut self, (other, third): (Self, Self), combine: impl Fn(V, V, V) -> V) -> Self {
-        for part in 0..PARTS {
-            self.0[part] = combine(self.0[part], other.0[part], third.0[part]);
-        }
-        self
-    }
-}
 
 impl<T: Real, V: Simd<T>, const PARTS: usize> Wide<T> for Whole<V, PARTS> {
     #[inline(always)]
@@ -88,28 +71,43 @@ impl<T: Real, V: Simd<T>, const PARTS: usize> Wide<T> for Whole<V, PARTS> {
     }
 
     #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        self.with(other, |a, b| Simd::add(a, b))
+    fn add(mut self, other: Self) -> Self {
+        for part in 0..PARTS {
+            self.0[part] = Simd::add(self.0[part], other.0[part]);
+        }
+        self
     }
 
     #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        self.with(other, |a, b| Simd::sub(a, b))
+    fn sub(mut self, other: Self) -> Self {
+        for part in 0..PARTS {
+            self.0[part] = Simd::sub(self.0[part], other.0[part]);
+        }
+        self
     }
 
     #[inline(always)]
-    fn mul(self, by: Self) -> Self {
-        self.with(by, |a, b| Simd::mul(a, b))
+    fn mul(mut self, by: Self) -> Self {
+        for part in 0..PARTS {
+            self.0[part] = Simd::mul(self.0[part], by.0[part]);
+        }
+        self
     }
 
     #[inline(always)]
-    fn mul_add(self, by: Self, plus: Self) -> Self {
-        self.with_both((by, plus), |a, b, c| Simd::mul_add(a, b, c))
+    fn mul_add(mut self, by: Self, plus: Self) -> Self {
+        for part in 0..PARTS {
+            self.0[part] = Simd::mul_add(self.0[part], by.0[part], plus.0[part]);
+        }
+        self
     }
 
     #[inline(always)]
-    fn neg_mul_add(self, by: Self, plus: Self) -> Self {
-        self.with_both((by, plus), |a, b, c| Simd::neg_mul_add(a, b, c))
+    fn neg_mul_add(mut self, by: Self, plus: Self) -> Self {
+        for part in 0..PARTS {
+            self.0[part] = Simd::neg_mul_add(self.0[part], by.0[part], plus.0[part]);
+        }
+        self
     }
 
     #[inline(always)]
