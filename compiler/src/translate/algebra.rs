@@ -147,25 +147,27 @@ pub(crate) fn rotation(x: f64, axes: &[Axis; 2]) -> Two {
 pub(crate) fn euler(u: &One) -> [f64; 4] {
     let theta = 2.0 * u[1][0].norm().atan2(u[0][0].norm());
     // arg(u11) = γ + (φ+λ)/2, arg(u00) = γ − (φ+λ)/2, arg(u10) = γ + (φ−λ)/2, arg(−u01) = γ − (φ−λ)/2.
-    let (sum, sum_gamma) = if u[0][0].norm_sqr() > 1e-24 {
-        (u[1][1].arg() - u[0][0].arg(), Some((u[1][1].arg() + u[0][0].arg()) / 2.0))
-    } else {
-        (0.0, None)
-    };
-    let (difference, difference_gamma) = if u[1][0].norm_sqr() > 1e-24 {
-        let minus = (-u[0][1]).arg();
-        (u[1][0].arg() - minus, Some((u[1][0].arg() + minus) / 2.0))
-    } else {
-        (0.0, None)
-    };
-    // Where both are known the second has to agree with the first: half a turn of the difference is a sign.
-    let (gamma, difference) = match (sum_gamma, difference_gamma) {
-        (Some(gamma), Some(other)) => {
-            let off = Complex64::cis(other - gamma).re;
-            (gamma, if off < 0.0 { difference + std::f64::consts::TAU } else { difference })
+    let pair = |plus: Complex64, minus: Complex64| {
+        if plus.norm_sqr() > 1e-24 {
+            (plus.arg() - minus.arg(), (plus.arg() + minus.arg()) / 2.0)
+        } else {
+            (0.0, 0.0)
         }
-        (Some(gamma), None) | (None, Some(gamma)) => (gamma, difference),
-        (None, None) => (0.0, difference),
+    };
+    let (sum, of_sum) = pair(u[1][1], u[0][0]);
+    let (difference, of_difference) = pair(u[1][0], -u[0][1]);
+    // γ comes from the larger elements: the arguments of small ones are rounded off. The others have to agree with it up to
+    // their rounding, and half a turn between them is a sign of half angles.
+    let opposite = Complex64::cis(of_difference - of_sum).re < 0.0;
+    let turn = if opposite && u[0][0].norm_sqr().min(u[1][0].norm_sqr()) > 1e-24 {
+        std::f64::consts::TAU
+    } else {
+        0.0
+    };
+    let (sum, difference, gamma) = if u[0][0].norm_sqr() >= u[1][0].norm_sqr() {
+        (sum, difference + turn, of_sum)
+    } else {
+        (sum + turn, difference, of_difference)
     };
     [theta, (sum + difference) / 2.0, (sum - difference) / 2.0, gamma]
 }

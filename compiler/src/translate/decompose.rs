@@ -7,9 +7,9 @@ use qhal::{Circuit, Complex64, Error, ErrorKind, Gate, Result};
 
 use super::algebra::{self, Axis, One, Two, X, Y, Z, turn};
 use super::blocks::{Blocks, Builder, InPlace};
+use super::state::State;
 use super::synthesis::kak::{self, Kak};
 use super::synthesis::native::{Entanglers, polished, two};
-use super::verify::State;
 use crate::NoIncludes;
 use crate::openqasm2::definition;
 
@@ -23,7 +23,11 @@ const MOST_CONTROLLED: usize = 10;
 pub(crate) fn blocks(circuit: &Circuit, entanglers: &Entanglers, level: u8) -> Result<Blocks> {
     let rename = level >= 2;
     let mut builder = Builder::new(circuit.qubits() as usize, circuit.bits(), entanglers, level, rename);
+    let first_resets = super::first_resets(circuit);
     for (origin, instruction) in circuit.instructions().enumerate() {
+        if first_resets[origin] {
+            continue;
+        }
         let mut reader =
             Reader { builder: &mut builder, condition: instruction.condition, origin: origin as u32 };
         reader.operation(instruction.operation, circuit.qubits())?;

@@ -1,7 +1,7 @@
 //! Where qubits start: an exact embedding where there is one, else places near each other to search from.
 
 use super::device::Device;
-use super::verify::Random;
+use super::random::Random;
 
 /// How many extensions are tried before an embedding is given up.
 const PATIENCE: u32 = 60_000;

@@ -8,13 +8,15 @@ mod emit;
 mod estimate;
 mod layout;
 mod place;
+mod random;
 mod route;
 mod search;
+mod state;
 mod synthesis;
 mod target;
 mod verify;
 
-use qhal::circuit::Operation;
+use qhal::circuit::{Instruction, Operation};
 use qhal::{Circuit, Error, ErrorKind, Result};
 
 use blocks::{Blocks, Builder};
@@ -28,7 +30,7 @@ pub use verify::Verification;
 
 /// Below this (radians, or the sine of an angle between axes) a difference is taken for rounding.
 const TOLERANCE: f64 = 1e-10;
-/// An amplitude may be off by so much: rounding of thousands of gates.
+/// A state may be off by so much: rounding of thousands of gates.
 const MOST_ERROR: f64 = 1e-6;
 
 /// How hard a translation tries, and from which seed.
@@ -132,17 +134,33 @@ pub fn translate(program: &Circuit, target: &Target, options: Options) -> Result
     Ok(translation)
 }
 
+/// Which instructions are resets of qubits that nothing has been done to: processors start in |0⟩.
+fn first_resets(program: &Circuit) -> Vec<bool> {
+    let mut touched = vec![false; program.qubits() as usize];
+    let first = |instruction: Instruction<'_>| match instruction.operation {
+        Operation::Barrier { .. } | Operation::Delay { .. } => false,
+        operation => {
+            let is_reset = matches!(operation, Operation::Reset { .. }) && instruction.condition.is_none();
+            let before = operation.qubits().iter().any(|&qubit| touched[qubit as usize]);
+            // Another reset finds the qubit as it was.
+            operation.qubits().iter().for_each(|&qubit| touched[qubit as usize] |= !is_reset);
+            is_reset && !before
+        }
+    };
+    program.instructions().map(first).collect()
+}
+
 /// Refuses what the processor cannot do at all.
 fn allowed(program: &Circuit, target: &Target) -> Result<()> {
     let features = target.capabilities.features;
-    let is_final = program.final_measurements();
-    for (instruction, is_final) in program.instructions().zip(is_final) {
+    let flags = program.final_measurements().into_iter().zip(first_resets(program));
+    for (instruction, (is_final, is_first)) in program.instructions().zip(flags) {
         let missing = match instruction.operation {
             _ if instruction.condition.is_some() && !features.conditions => "operations under a condition",
             Operation::Measure { .. } if !is_final && !features.mid_circuit_measurement => {
                 "measurements before the end of the program"
             }
-            Operation::Reset { .. } if !features.reset => "resets",
+            Operation::Reset { .. } if !is_first && !features.reset => "resets",
             _ => continue,
         };
         return Err(Error::new(ErrorKind::Unsupported, format!("{} has no {missing}", target.name)));

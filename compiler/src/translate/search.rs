@@ -8,8 +8,8 @@ use super::blocks::order::{Order, Walk};
 use super::device::Device;
 use super::layout::{self, Interactions};
 use super::place::Placing;
+use super::random::Random;
 use super::route::{Placed, Problem, Routed, Weights, route};
-use super::verify::Random;
 
 /// Places blocks on a device.
 ///

@@ -4,18 +4,19 @@
 
 use std::collections::HashMap;
 
-use qhal::circuit::{Block, Matrix, Operation};
+use qhal::circuit::Operation;
 use qhal::{Circuit, Complex64, Gate};
 
 use super::Translation;
-use super::algebra::times;
+use super::random::Random;
+use super::state::State;
 
 /// Up to so many qubits every column of the unitary is compared, if that is not too much work.
 const ALL_COLUMNS: u32 = 10;
 /// How many multiplications all columns may take.
 const MOST_WORK: f64 = 5e7;
 /// Up to so many qubits random states are compared.
-pub(crate) const MOST_QUBITS: u32 = 22;
+const MOST_QUBITS: u32 = 22;
 /// How many multiplications one random state may take: a few seconds.
 const MOST_PATIENCE: f64 = 1e10;
 /// How many multiplications of a random state may be spent before only one state is compared, not three.
@@ -26,14 +27,14 @@ const GENEROUS: f64 = 1e8;
 pub enum Verification {
     /// Every column of the unitary, global phase and final places included.
     Unitary {
-        /// The largest deviation of an amplitude.
+        /// The largest distance between two states that should be one.
         error: f64,
     },
     /// Random states and, where the program measures before its end, random outcomes.
     States {
         /// How many were compared.
         states: u32,
-        /// The largest deviation of an amplitude.
+        /// The largest distance between two states that should be one.
         error: f64,
     },
     /// Block by block only: each synthesis was multiplied out, and each was done on coupled qubits in a legal order. The
@@ -54,191 +55,10 @@ impl Verification {
         }
     }
 
-    /// The largest deviation that was seen.
+    /// The largest distance that was seen.
     pub fn error(&self) -> f64 {
         let (Self::Unitary { error } | Self::States { error, .. } | Self::Blocks { error }) = self;
         *error
-    }
-}
-
-/// A state of up to [`MOST_QUBITS`] qubits.
-#[derive(Clone, Debug)]
-pub(crate) struct State {
-    amplitudes: Vec<Complex64>,
-    /// What is still to be done to each qubit alone: several gates take one pass over the amplitudes.
-    pending: Vec<Option<[[Complex64; 2]; 2]>>,
-}
-
-impl State {
-    /// |index⟩; `None` for too many qubits.
-    pub(crate) fn basis(qubits: u32, index: usize) -> Option<Self> {
-        if qubits > MOST_QUBITS + 2 {
-            return None;
-        }
-        let mut amplitudes = vec![Complex64::ZERO; 1 << qubits];
-        *amplitudes.get_mut(index)? = Complex64::ONE;
-        Some(Self { amplitudes, pending: vec![None; qubits as usize] })
-    }
-
-    /// ⟨other|self⟩.
-    pub(crate) fn overlap(&mut self, other: &mut Self) -> Complex64 {
-        self.settle();
-        other.settle();
-        self.amplitudes.iter().zip(&other.amplitudes).map(|(a, b)| a * b.conj()).sum()
-    }
-
-    fn norm(&self) -> f64 {
-        self.amplitudes.iter().map(|amplitude| amplitude.norm_sqr()).sum()
-    }
-
-    /// Does what is pending.
-    fn settle(&mut self) {
-        for qubit in 0..self.pending.len() as u32 {
-            self.settle_on(&[qubit]);
-        }
-    }
-
-    fn settle_on(&mut self, qubits: &[u32]) {
-        for &qubit in qubits {
-            if let Some(u) = self.pending.get_mut(qubit as usize).and_then(Option::take) {
-                self.one(&u, &[], qubit);
-            }
-        }
-    }
-
-    /// Does a gate or unitary; `None` for what is none.
-    pub(crate) fn apply(&mut self, operation: &Operation<'_>) -> Option<()> {
-        match *operation {
-            Operation::Gate { gate, params, qubits: &[qubit] } => {
-                let Block::One(u) = gate.block(params) else { return None };
-                let slot = self.pending.get_mut(qubit as usize)?;
-                *slot = Some(slot.map_or(u, |before| times(&u, &before)));
-                return Some(());
-            }
-            _ => self.settle_on(operation.qubits()),
-        }
-        match *operation {
-            Operation::Gate { gate, params, qubits } => {
-                let controls = gate.controls();
-                match gate.block(params) {
-                    Block::Phase(angle) => {
-                        self.amplitudes.iter_mut().for_each(|amplitude| *amplitude *= Complex64::cis(angle));
-                    }
-                    Block::One(u) => self.one(&u, &qubits[..controls], *qubits.get(controls)?),
-                    _ if gate == Gate::Swap => self.exchange(qubits[0], qubits[1]),
-                    _ => self.many(&gate.matrix(params), &[], qubits),
-                }
-            }
-            Operation::Unitary { matrix, controls, qubits } => {
-                let (controls, targets) = qubits.split_at_checked(controls as usize)?;
-                self.many(matrix, controls, targets);
-            }
-            Operation::Barrier { .. } | Operation::Delay { .. } => {}
-            _ => return None,
-        }
-        Some(())
-    }
-
-    fn one(&mut self, u: &[[Complex64; 2]; 2], controls: &[u32], target: u32) {
-        let bit = 1usize << target;
-        let mask: usize = controls.iter().map(|&control| 1usize << control).sum();
-        let diagonal = u[0][1] == Complex64::ZERO && u[1][0] == Complex64::ZERO;
-        for (block, pairs) in self.amplitudes.chunks_exact_mut(2 * bit).enumerate() {
-            let base = block * 2 * bit;
-            let (low, high) = pairs.split_at_mut(bit);
-            for (offset, (a, b)) in low.iter_mut().zip(high).enumerate() {
-                if (base + offset) & mask != mask {
-                    continue;
-                }
-                if diagonal {
-                    if u[0][0] != Complex64::ONE {
-                        *a *= u[0][0];
-                    }
-                    *b *= u[1][1];
-                } else {
-                    (*a, *b) = (u[0][0] * *a + u[0][1] * *b, u[1][0] * *a + u[1][1] * *b);
-                }
-            }
-        }
-    }
-
-    pub(crate) fn exchange(&mut self, a: u32, b: u32) {
-        let (a, b) = (1usize << a, 1usize << b);
-        for index in 0..self.amplitudes.len() {
-            if index & a != 0 && index & b == 0 {
-                self.amplitudes.swap(index, index ^ a ^ b);
-            }
-        }
-    }
-
-    fn many(&mut self, matrix: &Matrix, controls: &[u32], qubits: &[u32]) {
-        let targets: usize = qubits.iter().map(|&qubit| 1usize << qubit).sum();
-        let mask: usize = controls.iter().map(|&control| 1usize << control).sum();
-        let place = |index: usize| -> usize {
-            qubits.iter().enumerate().map(|(k, &qubit)| (index >> k & 1) << qubit).sum()
-        };
-        let places: Vec<usize> = (0..matrix.dim()).map(place).collect();
-        let mut old = vec![Complex64::ZERO; matrix.dim()];
-        for base in (0..self.amplitudes.len()).filter(|index| index & targets == 0 && index & mask == mask) {
-            for (amplitude, place) in old.iter_mut().zip(&places) {
-                *amplitude = self.amplitudes[base | place];
-            }
-            for (row, place) in places.iter().enumerate() {
-                let line = &matrix.elements()[row * matrix.dim()..][..matrix.dim()];
-                self.amplitudes[base | place] =
-                    line.iter().zip(&old).map(|(element, old)| element * old).sum();
-            }
-        }
-    }
-
-    /// The probability of 1.
-    fn probability(&mut self, qubit: u32) -> f64 {
-        self.settle_on(&[qubit]);
-        let ones = self.amplitudes.iter().enumerate().filter(|(index, _)| index >> qubit & 1 == 1);
-        ones.map(|(_, amplitude)| amplitude.norm_sqr()).sum()
-    }
-
-    /// Keeps what has this outcome, without making it longer again.
-    fn project(&mut self, qubit: u32, outcome: bool) {
-        self.settle_on(&[qubit]);
-        for (index, amplitude) in self.amplitudes.iter_mut().enumerate() {
-            if (index >> qubit & 1 == 1) != outcome {
-                *amplitude = Complex64::ZERO;
-            }
-        }
-    }
-
-    fn flip(&mut self, qubit: u32) {
-        let bit = 1usize << qubit;
-        for index in 0..self.amplitudes.len() {
-            if index & bit == 0 {
-                self.amplitudes.swap(index, index | bit);
-            }
-        }
-    }
-}
-
-/// A generator that needs no crate: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-#[derive(Clone, Debug)]
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// Evenly from 0 to 1.
-    pub(crate) fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    /// Evenly below `bound`.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.next()) * bound.max(1) as u128) >> 64) as usize
     }
 }
 
@@ -265,6 +85,10 @@ pub(crate) fn compare(program: &Circuit, translation: &Translation, seed: u64) -
     if work > MOST_PATIENCE {
         return None;
     }
+    // Where the program begins with a reset the translation counts on |0⟩.
+    let first_resets = super::first_resets(program);
+    let flagged = program.instructions().zip(first_resets).filter(|(_, is_first)| *is_first);
+    let fresh: Vec<u32> = flagged.flat_map(|(reset, _)| reset.operation.qubits().to_vec()).collect();
     let states = match (dynamic || project, places.count) {
         (true, ..=10) => 16,
         _ if work < GENEROUS => 3,
@@ -273,7 +97,7 @@ pub(crate) fn compare(program: &Circuit, translation: &Translation, seed: u64) -
     let mut error = 0.0f64;
     for _ in 0..states {
         let mut state = State::basis(program.qubits(), 0)?;
-        for qubit in 0..program.qubits() {
+        for qubit in (0..program.qubits()).filter(|qubit| !fresh.contains(qubit)) {
             let angles: [f64; 3] = std::array::from_fn(|_| random.unit() * std::f64::consts::TAU);
             state.apply(&Operation::Gate { gate: Gate::U, params: &angles, qubits: &[qubit] })?;
         }
@@ -327,7 +151,7 @@ fn moves_measured_qubits(program: &Circuit, translation: &Translation) -> Option
     Some(moves)
 }
 
-/// The largest deviation between what both make of `start`. With `project` final measurements have outcomes too; without
+/// The distance between what both make of `start`, as states of length 1. With `project` final measurements have outcomes too; without
 /// it they do nothing.
 fn deviation(
     program: &Circuit,
@@ -436,8 +260,7 @@ fn deviation(
     } else {
         Complex64::cis(translation.global_phase)
     };
-    let scale = expected.norm().sqrt().max(f64::MIN_POSITIVE);
-    let inside = expected.amplitudes.iter().zip(&found.amplitudes).map(|(a, b)| (a - b * phase).norm());
-    let outside = found.amplitudes[expected.amplitudes.len()..].iter().map(|amplitude| amplitude.norm());
-    Some(inside.chain(outside).fold(0.0, f64::max) / scale)
+    let inside = expected.amplitudes.iter().zip(&found.amplitudes).map(|(a, b)| (a - b * phase).norm_sqr());
+    let outside = found.amplitudes[expected.amplitudes.len()..].iter().map(|amplitude| amplitude.norm_sqr());
+    Some((inside.chain(outside).sum::<f64>() / expected.norm().max(f64::MIN_POSITIVE)).sqrt())
 }

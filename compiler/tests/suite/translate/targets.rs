@@ -153,6 +153,15 @@ fn what_a_processor_cannot_do_is_refused() {
     let error = translate(&dynamic, &Target::named("aqt").unwrap(), Options::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
 
+    // A reset of a fresh qubit asks for nothing; a later one does.
+    let mut fresh = Circuit::with_size(2, 1);
+    fresh.reset(0).unwrap().gate(Gate::H, &[], &[0]).unwrap().gate(Gate::Cx, &[], &[0, 1]).unwrap();
+    let translation = translate(&fresh, &Target::named("aqt").unwrap(), Options::default()).unwrap();
+    assert_eq!(translation.circuit.two_qubit_gates(), 1);
+    fresh.reset(0).unwrap();
+    let error = translate(&fresh, &Target::named("aqt").unwrap(), Options::default()).unwrap_err();
+    assert_eq!((error.kind(), error.message().contains("resets")), (ErrorKind::Unsupported, true));
+
     let poor = processor(2, Couplings::All, &[Gate::H, Gate::T, Gate::Cx]);
     assert_eq!(translate(&large, &poor, Options::default()).unwrap_err().kind(), ErrorKind::Unsupported);
     let lonely = processor(2, Couplings::All, &[Gate::U]);
