@@ -113,7 +113,7 @@ fn every_exported_device_is_recognised_by_its_driver_alone_and_read() {
     }
 }
 
-fn errors(answers: &[(&Box<dyn Driver>, qhal::Result<qhal::Descriptor>)]) -> Vec<String> {
+fn errors<D>(answers: &[(D, qhal::Result<qhal::Descriptor>)]) -> Vec<String> {
     answers.iter().filter_map(|(_, answer)| Some(answer.as_ref().err()?.chain())).collect()
 }
 
