@@ -305,7 +305,7 @@ fn systemd_is_told_when_it_is_ready_and_when_it_stops() {
         socket = Some(bound);
     });
     let socket = socket.unwrap();
-    let mut receive = || {
+    let receive = || {
         let mut text = [0; 64];
         let count = socket.recv(&mut text).unwrap();
         String::from_utf8_lossy(&text[..count]).into_owned()
