@@ -12,7 +12,7 @@ pub const WORD: usize = 8;
 pub const MOST_TIME: u64 = (1 << 54) - 1;
 
 const CHANNELS: u64 = 0xF;
-const DUMMY: u64 = 0x10;
+const TIME_ALONE: u64 = 0x10;
 
 /// Which half of a word comes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,14 +36,14 @@ pub fn encode(tag: Tag) -> Result<u64> {
         );
         return Err(Error::new(ErrorKind::InvalidInput, why));
     }
-    let flag = if tag.channels == 0 { DUMMY } else { 0 };
+    let flag = if tag.channels == 0 { TIME_ALONE } else { 0 };
     Ok(tag.time << 10 | flag | u64::from(tag.channels))
 }
 
 /// What a word says; `None` for one that only carries the time on.
 pub fn decode(word: u64) -> Option<Tag> {
     let channels = (word & CHANNELS) as u8;
-    (word & DUMMY == 0 && channels != 0).then_some(Tag { time: word >> 10, channels })
+    (word & TIME_ALONE == 0 && channels != 0).then_some(Tag { time: word >> 10, channels })
 }
 
 /// Many tags as bytes.

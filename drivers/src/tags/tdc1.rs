@@ -12,7 +12,7 @@ pub const STEP: u64 = 2 * UNITS_PER_NS;
 pub const WRAP: u64 = 1 << 27;
 
 const TIME_SHIFT: u32 = 5;
-const DUMMY: u32 = 0x10;
+const TIME_ALONE: u32 = 0x10;
 const CHANNELS: u32 = 0xF;
 /// The top bit of the time: when it falls from 1 to 0 the time has begun again.
 const TOP: u32 = 1 << 31;
@@ -21,7 +21,7 @@ const TOP: u32 = 1 << 31;
 pub fn encode(tag: Tag) -> u32 {
     let channels = u32::from(tag.channels) & CHANNELS;
     let steps = (tag.time / STEP % WRAP) as u32;
-    steps << TIME_SHIFT | if channels == 0 { DUMMY } else { 0 } | channels
+    steps << TIME_SHIFT | if channels == 0 { TIME_ALONE } else { 0 } | channels
 }
 
 /// Reads a stream, however it is cut: keeps a word that is not whole yet, and counts the wraps.
@@ -59,7 +59,7 @@ impl Reader {
         self.last = word;
         let steps = self.wraps * WRAP + u64::from(word >> TIME_SHIFT);
         let channels = (word & CHANNELS) as u8;
-        (word & DUMMY == 0 && channels != 0).then_some(Tag { time: steps * STEP, channels })
+        (word & TIME_ALONE == 0 && channels != 0).then_some(Tag { time: steps * STEP, channels })
     }
 }
 
