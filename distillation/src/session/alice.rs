@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::Config;
 use super::endpoint::{Endpoint, Received, Traffic};
 use super::frame::Kind;
-use super::payload::{HashMessage, Known, SelectionMessage, plan, read_counts};
+use super::payload::{HashMessage, Known, SelectionMessage, blocks_since, plan, read_counts};
 use super::report::{Outcome, Reason, Report};
 use crate::authentication::{Ledger, Role, Secrets};
 use crate::bits::Bits;
@@ -241,7 +241,8 @@ impl Alice {
         let mut counts = sifted.counts;
         counts.key.errors = errors;
         self.last_qber = Some(counts.key.qber());
-        let known = Known { counts, leak, rounds, verification_bits: self.verification.bits() };
+        let blocks = blocks_since(self.committed, self.end.block.unwrap_or_default());
+        let known = Known { counts, leak, rounds, verification_bits: self.verification.bits(), blocks };
         let length = known.length(&self.end.config)?;
         let seed_bits = sifted.key.len() + length.secret_bits as usize - 1;
         let mut bytes = vec![0; seed_bits.div_ceil(8)];

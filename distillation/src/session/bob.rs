@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::Config;
 use super::endpoint::{Endpoint, Received, Traffic};
 use super::frame::Kind;
-use super::payload::{HashMessage, Known, SelectionMessage, plan, write_counts};
+use super::payload::{HashMessage, Known, SelectionMessage, blocks_since, plan, write_counts};
 use super::report::{Outcome, Reason, Report};
 use crate::authentication::{Ledger, Role, Secrets};
 use crate::bits::Bits;
@@ -36,6 +36,8 @@ pub struct Bob {
     state: State,
     /// A key that Alice may or may not have.
     undecided: Option<(u64, Box<Done>)>,
+    /// Blocks that took pads since the last one that gave a key, as Alice knows it.
+    blocks: u64,
 }
 
 /// What a step leads to.
@@ -54,7 +56,7 @@ impl Bob {
     pub fn new(config: Config, secrets: Secrets, provenance: Provenance) -> Result<Self> {
         let verification = config.check()?;
         let end = Endpoint::new(config, Role::Bob, secrets, provenance);
-        Ok(Self { end, verification, state: State::Nothing, undecided: None })
+        Ok(Self { end, verification, state: State::Nothing, undecided: None, blocks: 1 })
     }
 
     /// Begins a block with its detections, whose slots rise, and gives the first message. A block that was under way is forgotten.
@@ -180,6 +182,7 @@ impl Bob {
                 self.end.outcomes.push_back(Outcome::Discarded { block, reason: Reason::PeerSilent });
             }
         }
+        self.blocks = blocks_since(message.committed, self.end.block.unwrap_or_default());
         let Ok(sifted) = keep(detections, &message.selection) else { return Next::Nonsense };
         let schedule = self.end.config.schedule;
         let ready = plan(schedule, sifted.key.len(), message.expected_qber, message.seed)
@@ -247,7 +250,8 @@ impl Bob {
         counts.check.errors = message.check_errors;
         let Ok(errors) = sifted.count_errors(&key) else { return Next::Nonsense };
         counts.key.errors = errors;
-        let known = Known { counts, leak: learnt, rounds, verification_bits: self.verification.bits() };
+        let verification_bits = self.verification.bits();
+        let known = Known { counts, leak: learnt, rounds, verification_bits, blocks: self.blocks };
         let mut to = Writer::new();
         write_counts(&mut to, &errors);
         self.state = State::Seed(Box::new(known), key);

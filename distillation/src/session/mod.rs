@@ -48,7 +48,8 @@ use crate::verification::Verification;
 /// Tagged messages of one block in each direction: the pads it takes.
 pub const MESSAGES: usize = 5;
 
-/// Bits of every distilled key that go back into the secrets for authentication: as many as its block took.
+/// Bits that a block takes of the secrets for authentication. A distilled key puts as many back for its own block and for each one
+/// that was discarded since the last key, up to half of the key.
 pub const REFILL_BITS: usize = 2 * MESSAGES * 8 * crate::authentication::TAG_BYTES;
 
 /// The protocol of the link: it decides which bound the key's length comes from.

@@ -103,9 +103,23 @@ pub(super) struct Known {
     pub(super) leak: u64,
     pub(super) rounds: u64,
     pub(super) verification_bits: u32,
+    /// Blocks that took pads since the last one that gave a key, this one included.
+    pub(super) blocks: u64,
+}
+
+/// Blocks that took pads, up to `block`, since the one that was committed last.
+pub(super) fn blocks_since(committed: Option<u64>, block: u64) -> u64 {
+    committed.map_or(block.saturating_add(1), |committed| block.saturating_sub(committed)).max(1)
 }
 
 impl Known {
+    /// Bits of a key of `secret` bits that go back into the secrets: what the blocks since the last key took, up to half of it.
+    fn refill_bits(&self, secret: usize) -> usize {
+        let taken = usize::try_from(self.blocks).unwrap_or(usize::MAX);
+        let most = (secret / 2 / REFILL_BITS).max(1);
+        taken.min(most) * REFILL_BITS
+    }
+
     /// ℓ, if it leaves a key after the refill and the error ratios are within the limit.
     pub(super) fn length(&self, config: &Config) -> std::result::Result<KeyLength, Reason> {
         if self.counts.key.qber() > config.qber_limit || self.counts.check.qber() > config.qber_limit {
@@ -135,9 +149,10 @@ impl Known {
         let secret = usize::try_from(length.secret_bits)
             .map_err(|_| Error::new(ErrorKind::Other, "a key is longer than memory"))?;
         let amplified = Toeplitz::new(reconciled.len(), secret)?.amplify(reconciled, seed)?;
-        let key_bits = (secret - REFILL_BITS) / 8 * 8;
-        let refill = Zeroizing::new(amplified.slice(0..REFILL_BITS).to_bytes());
-        let key = amplified.slice(REFILL_BITS..REFILL_BITS + key_bits).to_bytes();
+        let refill_bits = self.refill_bits(secret);
+        let key_bits = (secret - refill_bits) / 8 * 8;
+        let refill = Zeroizing::new(amplified.slice(0..refill_bits).to_bytes());
+        let key = amplified.slice(refill_bits..refill_bits + key_bits).to_bytes();
         let report = Report {
             sifted_bits: reconciled.len() as u64,
             qber: self.counts.key.qber(),
@@ -145,7 +160,7 @@ impl Known {
             leak_bits: self.leak,
             verification_bits: self.verification_bits,
             length: *length,
-            refill_bits: REFILL_BITS as u64,
+            refill_bits: refill_bits as u64,
             key_bits: key_bits as u64,
             rounds: self.rounds,
         };
