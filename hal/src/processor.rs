@@ -167,6 +167,8 @@ pub struct JobResult {
     pub probabilities: Option<Vec<(BitString, f64)>>,
     /// 2^n amplitudes, if wanted; qubit 0 is the lowest bit of the index.
     pub state: Option<Vec<Complex64>>,
+    /// How a simulation came to it, in a few words; `None` from a processor that does not compute its results.
+    pub method: Option<String>,
     /// Where the time went.
     pub timings: Timings,
 }
@@ -187,6 +189,15 @@ pub enum JobState {
     Failed(Error),
     /// It was cancelled; the job is forgotten with this.
     Cancelled,
+}
+
+/// How much a new job would have to wait for; what the device does not tell is `None`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Queue {
+    /// Jobs that would run before it.
+    pub jobs: Option<u64>,
+    /// How long they will take.
+    pub wait: Option<Duration>,
 }
 
 /// Something that runs circuits.
@@ -212,6 +223,32 @@ pub trait Processor: Device {
     /// # Errors
     /// `NotFound` for a job it does not know (any more); the wire's kinds.
     fn cancel(&mut self, id: &JobId) -> Result<()>;
+
+    /// Asks what a job submitted now would have to wait for.
+    ///
+    /// # Errors
+    /// The wire's kinds. A device that tells nothing is no error.
+    fn queue(&mut self) -> Result<Queue> {
+        Ok(Queue::default())
+    }
+
+    /// Whether jobs live on when the processor is closed, so that [`resume`](Processor::resume) finds them later.
+    fn keeps_jobs(&self) -> bool {
+        false
+    }
+
+    /// Takes up a job that was submitted at an earlier opening of the processor; from then on it is polled and cancelled
+    /// as if it had been submitted now. `job` is what was submitted: its program tells what the device's outcomes mean.
+    ///
+    /// # Errors
+    /// `Unsupported` unless [`keeps_jobs`](Processor::keeps_jobs); `NotFound` for a job that the device does not know
+    /// (any more); the wire's kinds.
+    fn resume(&mut self, id: &JobId, job: &Job) -> Result<()> {
+        let _ = job;
+        let message =
+            format!("job {id} cannot be taken up again: this processor keeps no jobs when it is closed");
+        Err(Error::new(ErrorKind::Unsupported, message).on(&self.descriptor().id))
+    }
 }
 
 /// Polls a job until it ends. Between two polls `pause` is called with the state: it sleeps as it likes, and

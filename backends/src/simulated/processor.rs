@@ -214,6 +214,7 @@ fn run(simulator: &Simulator, plan: &Plan, circuit: &Circuit, request: &Request)
         counts: Vec::new(),
         probabilities: None,
         state: None,
+        method: Some("state vector".to_owned()),
         timings: Timings { compile, ..Timings::default() },
     };
     let begun = Instant::now();

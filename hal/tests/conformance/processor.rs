@@ -36,6 +36,13 @@ fn a_processor_that_can_do_everything_passes() {
 }
 
 #[test]
+fn a_processor_that_keeps_jobs_passes() {
+    let mut keeper = memory(Fault::None);
+    keeper.keeps = true;
+    check(&mut keeper).unwrap();
+}
+
+#[test]
 fn a_processor_that_takes_its_time_passes() {
     let mut slow = memory(Fault::None);
     slow.polls = 5;
@@ -233,6 +240,8 @@ fn every_wrong_processor_is_caught() {
         (UNKNOWN, Fault::UnknownRuns),
         (UNKNOWN, Fault::UnknownIsInvalid),
         (UNKNOWN, Fault::CancelsUnknown),
+        (RESUMES, Fault::ResumesUnknown),
+        (RESUMES, Fault::ResumeIsUnsupported),
         (ONCE, Fault::Remembers),
         (ONCE, Fault::CancelsAfterTheEnd),
         (ONCE, Fault::RunsAfterTheEnd),

@@ -60,6 +60,8 @@ pub(crate) enum Fault {
     UnknownRuns,
     UnknownIsInvalid,
     CancelsUnknown,
+    ResumesUnknown,
+    ResumeIsUnsupported,
     Remembers,
     CancelsAfterTheEnd,
     RunsAfterTheEnd,
@@ -76,6 +78,8 @@ pub(crate) struct Memory {
     pub(crate) noise: u64,
     /// How many polls a job waits and runs.
     pub(crate) polls: u32,
+    /// Whether it says that it keeps jobs.
+    pub(crate) keeps: bool,
     jobs: BTreeMap<JobId, (Job, u32, bool)>,
     pub(crate) submitted: u64,
     pub(crate) fault: Fault,
@@ -112,6 +116,7 @@ pub(crate) fn memory(fault: Fault) -> Memory {
         library: Default::default(),
         noise: 0,
         polls: 0,
+        keeps: matches!(fault, Fault::ResumesUnknown | Fault::ResumeIsUnsupported),
         jobs: BTreeMap::new(),
         submitted: 0,
         fault,
@@ -187,6 +192,20 @@ impl Processor for Memory {
             (None, Fault::CancelsUnknown) => Ok(()),
             (None, Fault::CancelsAfterTheEnd) if self.submitted > 0 => Ok(()),
             (None, _) => Err(error(ErrorKind::NotFound)),
+        }
+    }
+
+    fn keeps_jobs(&self) -> bool {
+        self.keeps
+    }
+
+    fn resume(&mut self, id: &JobId, _: &Job) -> Result<()> {
+        match self.fault {
+            Fault::ResumesUnknown => Ok(()),
+            Fault::ResumeIsUnsupported => Err(error(ErrorKind::Unsupported)),
+            _ if !self.keeps => Err(error(ErrorKind::Unsupported)),
+            _ if self.jobs.contains_key(id) => Ok(()),
+            _ => Err(error(ErrorKind::NotFound)),
         }
     }
 }

@@ -69,6 +69,7 @@ impl Memory {
                 .filter(|_| wanted.probabilities && self.fault != Fault::NoProbabilities || always)
                 .map(|state| self.probabilities(circuit.qubits(), state)),
             state: state.filter(|_| wanted.state || always).map(|state| self.state(circuit.qubits(), state)),
+            method: None,
             timings: Timings::default(),
         }
     }

@@ -48,6 +48,7 @@ promises! {
     UNLISTED = "a feature or a format that is not listed is Unsupported";
     NO_PROGRAM = "text that is no program in its format is InvalidInput, at submission or as the job's failure";
     UNKNOWN = "a job that was never submitted is NotFound";
+    RESUMES = "a job of nobody cannot be resumed: NotFound where jobs are kept, Unsupported where they are not";
     ONCE = "a job is forgotten with its end";
     CANCELS = "a job can be given up, and ends as cancelled or done";
 }

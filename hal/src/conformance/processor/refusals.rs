@@ -2,7 +2,7 @@
 
 use super::bench::Bench;
 use super::programs::{build, find_flip, measured};
-use super::{NO_PROGRAM, TOO_LARGE, TOO_MANY_SHOTS, UNKNOWN, UNLISTED, ZERO_SHOTS};
+use super::{NO_PROGRAM, RESUMES, TOO_LARGE, TOO_MANY_SHOTS, UNKNOWN, UNLISTED, ZERO_SHOTS};
 use crate::circuit::{BitString, Circuit, Condition, Matrix, Operation};
 use crate::conformance::{Violation, refusal, require};
 use crate::processor::{Program, ProgramFormat, Wanted};
@@ -27,7 +27,11 @@ pub(super) fn check_unknown(bench: &mut Bench<'_>) -> Result<(), Violation> {
         let cancel = bench.processor.cancel(&id);
         refusal(UNKNOWN, &format!("cancel of '{id}'"), cancel, &[ErrorKind::NotFound])?;
     }
-    Ok(())
+    let circuit = small(bench)?;
+    let job = bench.job(&circuit, 1);
+    let kind = if bench.processor.keeps_jobs() { ErrorKind::NotFound } else { ErrorKind::Unsupported };
+    let resume = bench.processor.resume(&JobId("never submitted".to_owned()), &job);
+    refusal(RESUMES, "resume of 'never submitted'", resume, &[kind])
 }
 
 /// A flipped qubit, measured.
