@@ -161,3 +161,28 @@ fn states_that_stay_mostly_zero() {
         assert!(difference(&plain, &evolve(&circuit, Precision::F64, threads, true)) < 1e-12);
     }
 }
+
+/// Products of one-qubit gates that are diagonal or flips but for rounding: the phase of what rounding leaves must not
+/// become the phase of anything that counts.
+#[test]
+fn gates_that_undo_each_other_but_for_rounding() {
+    let quarter = std::f64::consts::FRAC_PI_2;
+    for step in 0..400u32 {
+        let mut circuit = scrambled(8);
+        let angle = 0.0173 * f64::from(step) - 7.0;
+        for qubit in 0..8 {
+            let target = [qubit];
+            circuit.gate(Gate::U2, &[-quarter, angle], &target).unwrap();
+            circuit.gate(Gate::Sxdg, &[], &target).unwrap();
+            circuit.gate(Gate::Rx, &[angle], &target).unwrap();
+            circuit.gate(Gate::Rz, &[0.3], &target).unwrap();
+            circuit.gate(Gate::Rz, &[-0.3], &target).unwrap();
+            circuit
+                .gate(Gate::Rx, &[if step % 2 == 0 { -angle } else { 2.0 * quarter - angle }], &target)
+                .unwrap();
+        }
+        circuit.gate(Gate::Ccx, &[], &[0, 3, 7]).unwrap();
+        circuit.unitary(&dense(3, u64::from(step)), 1, &[1, 2, 4, 6]).unwrap();
+        assert_same(&circuit);
+    }
+}

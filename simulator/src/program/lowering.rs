@@ -14,12 +14,6 @@ const ONE: Complex64 = Complex64::ONE;
 /// Elements below this are rounding: cos(π/2) and the like.
 const ROUNDING: f64 = 4e-16;
 
-/// Whether dense matrices on three bits and more, or on two under conditions, act inside blocks instead of by the plain engine.
-///
-/// Off: one of some hundred thousand random circuits with such a matrix (three qubits of six, two gates behind it) came out wrong,
-/// and until it is known why, right comes before fast. `tests/random_circuits.rs` found it with `QHAL_SIMULATOR_PROOF=40000`.
-const IN_BLOCKS: bool = false;
-
 /// A part of what unitaries were taken apart into.
 #[derive(Clone, Debug)]
 pub(crate) enum Piece {
@@ -57,6 +51,12 @@ fn times(left: &One, right: &One) -> One {
 
 fn is_zero(value: Complex64) -> bool {
     value.norm_sqr() < ROUNDING * ROUNDING
+}
+
+/// The number of modulus 1 with the same phase; 1 for 0, which has none.
+fn direction(value: Complex64) -> Complex64 {
+    let modulus = value.norm();
+    if modulus > 0.0 { value / modulus } else { ONE }
 }
 
 /// `a / b` for numbers of modulus 1, exact where both are powers of i.
@@ -236,9 +236,10 @@ impl Lowering {
             return [m01, m10];
         }
         let (c, s) = (m00.norm(), m10.norm());
-        // M = diag(p, q)·[[c, −s], [s, c]]·diag(1, r).
-        let (p, q) = (m00 / c, m10 / s);
-        let r = over(m01, p) * (-1.0 / m01.norm());
+        // M = diag(p, q)·[[c, −s], [s, c]]·diag(1, r). What is far smaller than its row's other element may be rounding with
+        // any phase: it may choose p or q, but never the phase of an element that counts.
+        let (p, q) = (direction(m00), direction(m10));
+        let r = if c < s { over(direction(-m01), p) } else { over(direction(m11), q) };
         let mirror = (r + 1.0).norm() < ROUNDING;
         if !mirror {
             let both = Where { mask: on.mask | 1 << bit, value: on.value | 1 << bit };
@@ -345,9 +346,7 @@ impl Lowering {
         let Ok(mut matrix) = Matrix::new(targets.len() as u32, framed) else { return };
         if is_on_many {
             match self.lanes_away(&bits, on) {
-                Some(places) if IN_BLOCKS && bits.len() <= MAX_TARGETS => {
-                    self.on_many(matrix, &bits, on, &places)
-                }
+                Some(places) if bits.len() <= MAX_TARGETS => self.on_many(matrix, &bits, on, &places),
                 _ => self.plain(op, &bits, on),
             }
             return;
