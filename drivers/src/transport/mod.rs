@@ -4,6 +4,7 @@
 
 pub mod fault;
 pub mod hotplug;
+pub mod https;
 pub mod memory;
 pub mod ports;
 pub mod pty;

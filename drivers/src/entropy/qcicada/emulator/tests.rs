@@ -90,7 +90,7 @@ fn a_one_shot_comes_at_the_rate_of_generation_and_no_byte_more() {
     assert_eq!(first, [0x11, 0x01, 0x40, 0x30, 0, 0], "acknowledged at once, 1024 bytes fewer ready");
     assert_eq!(bench.later(SECOND / 100).len(), 125);
     assert_eq!(bench.later(SECOND).len(), 1024 - 125);
-    assert_eq!(bench.later(SECOND), []);
+    assert_eq!(bench.later(SECOND), [0_u8; 0]);
     assert_eq!(bench.status().ready_bytes, 13_440, "and the store is full again");
 }
 
@@ -128,7 +128,7 @@ fn a_stream_takes_stop_alone_and_ends_with_its_acknowledgement() {
     assert_eq!(tail[tail.len() - 6..tail.len() - 4], [0x11, 0x01]);
     count += tail.len() - 6;
     assert!(count > 1258 + 120 && count.is_multiple_of(448), "up to the end of a block: {count}");
-    assert_eq!(bench.later(SECOND), []);
+    assert_eq!(bench.later(SECOND), [0_u8; 0]);
     assert_eq!(bench.say(&[0x05]).len(), 6, "an idle device acknowledges too");
 }
 
@@ -168,8 +168,12 @@ fn statistics_count_and_reset_clears_them_and_tests_again() {
     let Reply::Ack(status) = bench.ask(Command::Reset) else { panic!() };
     assert_eq!((status.flags.0, status.ready_bytes), (0x02, 0), "the start-up test is running");
     assert_eq!(bench.statistics().generated_bytes, 0);
-    assert_eq!(bench.say(&Command::Start(Start::OneShot(100)).encode()), [], "the read waits for the test");
-    assert_eq!(bench.later(SECOND / 50), []);
+    assert_eq!(
+        bench.say(&Command::Start(Start::OneShot(100)).encode()),
+        [0_u8; 0],
+        "the read waits for the test"
+    );
+    assert_eq!(bench.later(SECOND / 50), [0_u8; 0]);
     // The test ends after 40 ms; its samples made 256 bytes, 100 of which the read takes.
     assert_eq!(bench.later(SECOND / 50), [0x11, 0x01, 156, 0, 0, 0]);
     assert_eq!(bench.later(SECOND / 10).len(), 100);
@@ -262,7 +266,7 @@ fn each_fault_shows_itself() {
     assert_eq!(fetch(&mut Bench::broken("nack")), [0x12]);
     assert_eq!(fetch(&mut Bench::broken("short-read")).len(), 6 + 750);
     assert_eq!(fetch(&mut Bench::broken("stuck"))[6..], [0x55; 1000]);
-    assert_eq!(fetch(&mut Bench::broken("silent")), []);
+    assert_eq!(fetch(&mut Bench::broken("silent")), [0_u8; 0]);
     assert_eq!(fetch(&mut Bench::broken("wrong-reply"))[0], 0x21);
     assert!((0x80..0xF0).contains(&fetch(&mut Bench::broken("garble"))[0]));
     assert_eq!(fetch(&mut Bench::broken("voltage-low"))[1], 0x05);
