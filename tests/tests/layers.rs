@@ -49,7 +49,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "qhal-backends",
         ],
     ),
-    ("qhal-qdmi", &["qhal", "qhal-backends"]),
+    ("qhal-qdmi", &["qhal", "qhal-compiler", "qhal-backends"]),
     ("qhal-python", &["qhal", "qhal-backends"]),
 ];
 
