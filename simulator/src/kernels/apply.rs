@@ -77,12 +77,13 @@ fn multiply<T: Real, V: Simd<T>>(factor: Pair<V>, value: Pair<V>) -> Pair<V> {
     (re, im)
 }
 
-/// Does one operation to the tile.
+/// Does one operation to the tile if it is one of those that the code is made for: the `LIGHT` ones, those that are
+/// [heavy](Kind::is_heavy), or both. What it is not made for costs no registers.
 ///
 /// # Safety
 /// As [`super::tile::sweep`].
 #[inline(always)]
-pub(super) unsafe fn apply<T: Real, V: Simd<T>, L: Tile<T, V>>(
+pub(super) unsafe fn apply<T: Real, V: Simd<T>, L: Tile<T, V>, const LIGHT: bool, const HEAVY: bool>(
     kind: Kind<T>,
     constants: Constants<T, V>,
     tile: &mut L,
@@ -145,23 +146,23 @@ pub(super) unsafe fn apply<T: Real, V: Simd<T>, L: Tile<T, V>>(
         };
     }
     match kind {
-        Kind::Turn { bit, t } => {
+        Kind::Turn { bit, t } if LIGHT => {
             let t = V::splat(t);
             rows!(bit, |a, b| t.neg_mul_add(b, a), t.mul_add(a, b));
         }
-        Kind::SteepTurn { bit, t } => {
+        Kind::SteepTurn { bit, t } if LIGHT => {
             let t = V::splat(t);
             rows!(bit, |a, b| t.mul_sub(a, b), t.mul_add(b, a));
         }
-        Kind::Mirror { bit, t } => {
+        Kind::Mirror { bit, t } if LIGHT => {
             let t = V::splat(t);
             rows!(bit, |a, b| t.mul_add(b, a), t.mul_sub(a, b));
         }
-        Kind::SteepMirror { bit, t } => {
+        Kind::SteepMirror { bit, t } if LIGHT => {
             let t = V::splat(t);
             rows!(bit, |a, b| t.mul_add(a, b), t.neg_mul_add(b, a));
         }
-        Kind::Mix { bit, pairs, at } => {
+        Kind::Mix { bit, pairs, at } if LIGHT => {
             for part in 0..V::PARTS {
                 pairs!(V, bit, a, b, k, {
                     if pairs >> k & 1 == 1 {
@@ -174,7 +175,7 @@ pub(super) unsafe fn apply<T: Real, V: Simd<T>, L: Tile<T, V>>(
                 });
             }
         }
-        Kind::Flip { bit, pairs } => {
+        Kind::Flip { bit, pairs } if LIGHT => {
             for part in 0..V::PARTS {
                 pairs!(V, bit, a, b, k, {
                     if pairs >> k & 1 == 1 {
@@ -185,7 +186,7 @@ pub(super) unsafe fn apply<T: Real, V: Simd<T>, L: Tile<T, V>>(
                 });
             }
         }
-        Kind::LaneTurn { at } => {
+        Kind::LaneTurn { at } if LIGHT => {
             each!(V, g in [0 1 2 3 4 5 6 7] {
                 in_parts!(g, part, {
                     let (factor, (re, im), (mre, mim)) = (line!(at + 1, part), get!(g, part), moved!(g, part, at));
@@ -193,7 +194,7 @@ pub(super) unsafe fn apply<T: Real, V: Simd<T>, L: Tile<T, V>>(
                 });
             });
         }
-        Kind::LaneMix { groups, at } => {
+        Kind::LaneMix { groups, at } if LIGHT => {
             each!(V, g in [0 1 2 3 4 5 6 7] {
                 if groups >> g & 1 == 1 {
                     in_parts!(g, part, {
@@ -204,7 +205,7 @@ pub(super) unsafe fn apply<T: Real, V: Simd<T>, L: Tile<T, V>>(
                 }
             });
         }
-        Kind::LaneFlip { groups, at } => {
+        Kind::LaneFlip { groups, at } if LIGHT => {
             each!(V, g in [0 1 2 3 4 5 6 7] {
                 if groups >> g & 1 == 1 {
                     let zero = V::splat(T::default());
@@ -219,7 +220,7 @@ pub(super) unsafe fn apply<T: Real, V: Simd<T>, L: Tile<T, V>>(
                 }
             });
         }
-        Kind::Phase { groups, at } => {
+        Kind::Phase { groups, at } if LIGHT => {
             for part in 0..V::PARTS {
                 let factor = (line!(at, part), line!(at + 1, part));
                 each!(V, g in [0 1 2 3 4 5 6 7] {
@@ -229,15 +230,15 @@ pub(super) unsafe fn apply<T: Real, V: Simd<T>, L: Tile<T, V>>(
                 });
             }
         }
-        Kind::Dense { pair, at } => {
+        Kind::Dense { pair, at } if HEAVY => {
             // SAFETY: the caller vouches for the lines.
             sets!(V, pair, set, unsafe { dense(at as usize, constants, tile, set) });
         }
-        Kind::Magic { pair, at } => {
+        Kind::Magic { pair, at } if HEAVY => {
             // SAFETY: the caller vouches for the lines.
             sets!(V, pair, set, unsafe { magic(at as usize, constants, tile, set) });
         }
-        Kind::DenseLane { bit, at } => {
+        Kind::DenseLane { bit, at } if HEAVY => {
             pairs!(V, bit, a, b, k, {
                 let zero = V::splat(T::default());
                 let mut new = [((zero, zero), (zero, zero)); MOST_PARTS];
@@ -262,7 +263,7 @@ pub(super) unsafe fn apply<T: Real, V: Simd<T>, L: Tile<T, V>>(
                 }
             });
         }
-        Kind::DenseLanes { at } => {
+        Kind::DenseLanes { at } if HEAVY => {
             each!(V, g in [0 1 2 3 4 5 6 7] {
                 in_parts!(g, part, {
                     let old = [
@@ -276,5 +277,6 @@ pub(super) unsafe fn apply<T: Real, V: Simd<T>, L: Tile<T, V>>(
                 });
             });
         }
+        _ => {}
     }
 }

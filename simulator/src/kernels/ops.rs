@@ -70,6 +70,14 @@ pub(crate) enum Kind<T> {
 }
 
 impl<T> Kind<T> {
+    /// Whether it is a matrix that needs most registers for itself.
+    pub(super) fn is_heavy(&self) -> bool {
+        matches!(
+            self,
+            Self::Dense { .. } | Self::Magic { .. } | Self::DenseLane { .. } | Self::DenseLanes { .. }
+        )
+    }
+
     /// One past the last line of constants it reads.
     pub(crate) fn lines_end(&self) -> usize {
         let (at, count) = match *self {

@@ -95,29 +95,35 @@ pub(super) unsafe fn sweep<T: Real, V: Simd<T>>(
         // SAFETY: `base` has zeros at the tile bits and is below 2^group_bits, so base and offsets stay in the block.
         let start = unsafe { block.add(base * group) };
         let mut lying = Lying { start, offsets };
-        if !V::HELD {
-            for op in &sweep.ops {
-                if op.inner.holds(base as u64) {
-                    // SAFETY: the caller vouches for the lines.
-                    unsafe { apply::<T, V, _>(op.kind, constants, &mut lying) };
-                }
-            }
-            continue;
-        }
-        let mut held = Held { re: [V::splat(T::default()); 8], im: [V::splat(T::default()); 8] };
-        eight!(g, {
-            // SAFETY: as above.
-            (held.re[g], held.im[g]) = unsafe { Tile::<T, V>::get(&lying, g, 0) };
-        });
-        for op in &sweep.ops {
-            if op.inner.holds(base as u64) {
+        let mut left = sweep.ops.iter().filter(|op| op.inner.holds(base as u64)).peekable();
+        while let Some(op) = left.peek() {
+            if !V::HELD || op.kind.is_heavy() {
+                let kind = op.kind;
+                left.next();
                 // SAFETY: the caller vouches for the lines.
-                unsafe { apply::<T, V, _>(op.kind, constants, &mut held) };
+                unsafe {
+                    if V::HELD {
+                        apply::<T, V, _, false, true>(kind, constants, &mut lying);
+                    } else {
+                        apply::<T, V, _, true, true>(kind, constants, &mut lying);
+                    }
+                }
+                continue;
             }
+            // Matrices need the registers that a tile would stay in; what is between them is done to a held one.
+            let mut held = Held { re: [V::splat(T::default()); 8], im: [V::splat(T::default()); 8] };
+            eight!(g, {
+                // SAFETY: as above.
+                (held.re[g], held.im[g]) = unsafe { Tile::<T, V>::get(&lying, g, 0) };
+            });
+            while let Some(op) = left.next_if(|op| !op.kind.is_heavy()) {
+                // SAFETY: as above.
+                unsafe { apply::<T, V, _, true, false>(op.kind, constants, &mut held) };
+            }
+            eight!(g, {
+                // SAFETY: as above.
+                unsafe { lying.put(g, 0, (held.re[g], held.im[g])) };
+            });
         }
-        eight!(g, {
-            // SAFETY: as above.
-            unsafe { lying.put(g, 0, (held.re[g], held.im[g])) };
-        });
     }
 }
