@@ -12,10 +12,12 @@ use qhal_drivers::entropy::onerng;
 use qhal_drivers::entropy::qcicada;
 use qhal_drivers::entropy::qcicada::protocol::PostProcess;
 use qhal_drivers::entropy::qcicada::signature::PublicKey;
+use qhal_drivers::entropy::quantis_appliance;
 use qhal_drivers::entropy::swiftrng;
 use qhal_drivers::entropy::truerng::Mode;
 use qhal_drivers::transport::ports::System;
 
+use crate::https::HttpsWords;
 use crate::registry::Registry;
 use crate::simulated::{NoiseSettings, ProcessorSettings, SimulatedDriver};
 
@@ -54,6 +56,8 @@ pub struct DriverWords {
     pub infnoise_whitening: Option<bool>,
     /// How often blocks of a BitBabbler are folded, 0 to 8.
     pub bitbabbler_folds: Option<u8>,
+    /// How a Quantis Appliance is reached.
+    pub quantis_appliance: HttpsWords,
 }
 
 impl Options {
@@ -126,6 +130,9 @@ impl Options {
             infnoise,
             bitbabbler,
             neug,
+            quantis_appliance: quantis_appliance::Options {
+                https: words.quantis_appliance.settings(quantis_appliance::NAME)?,
+            },
         };
         Ok(Self { noise, processor, drivers, authority, signed: false })
     }

@@ -158,7 +158,7 @@ impl Registry {
         Error::new(
             ErrorKind::NotFound,
             format!(
-                "{what} is not attached: {list}; it can be named by its address, as {driver}@serial:PATH or {driver}@usb:VVVV:PPPP"
+                "{what} is not attached: {list}; it can be named by its address, as {driver}@serial:PATH, {driver}@usb:VVVV:PPPP or {driver}@https://HOST:PORT"
             ),
         )
     }

@@ -1,7 +1,9 @@
 //! Reads `qhal.toml`; a wrong key or value is an error that names the line.
 
+mod https;
 mod serve;
 
+pub(crate) use https::HttpsSection;
 pub(crate) use serve::ServeSection;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) neug: NeuGSection,
     pub(crate) infnoise: InfiniteNoiseSection,
     pub(crate) bitbabbler: BitBabblerSection,
+    #[serde(rename = "quantis-appliance")]
+    pub(crate) quantis_appliance: HttpsSection,
     pub(crate) simulated: SimulatedSection,
     /// `[kme]` and what belongs to it: a key manager.
     pub(crate) kme: Option<KmeSection>,
@@ -55,6 +59,7 @@ impl Config {
 
     /// Makes relative paths relative to the folder of the file they stand in.
     fn resolve(&mut self, folder: &Path) {
+        self.quantis_appliance.resolve(folder);
         if let Some(kme) = &mut self.kme {
             for path in [&mut kme.certificate, &mut kme.key, &mut kme.ca, &mut kme.state] {
                 *path = folder.join(&*path);

@@ -58,6 +58,7 @@ impl Context {
             neug_mode: config.neug.mode.clone(),
             infnoise_whitening: config.infnoise.whitening,
             bitbabbler_folds: config.bitbabbler.folds,
+            quantis_appliance: config.quantis_appliance.words(),
         }
     }
 

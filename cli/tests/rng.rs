@@ -54,6 +54,31 @@ fn an_emulated_device_on_usb_is_read_over_usb_ip_and_is_unverified() {
 }
 
 #[test]
+fn an_emulated_appliance_is_read_over_https_and_is_unverified_on_this_machine() {
+    let emulator = Emulator::start(&["quantis-appliance", "--seed", "1"]);
+    assert!(emulator.address().starts_with("https://127.0.0.1:"), "{}", emulator.address());
+    let folder = tempfile::tempdir().unwrap();
+    let usual = configuration(folder.path(), "usual.toml", "");
+    let config = trusting(folder.path(), &emulator, &usual);
+    let device = format!("quantis-appliance@{}", emulator.address());
+    for output in ["raw", "conditioned", "drbg"] {
+        let read = read(&device, &["--output", output, "--config", &config]);
+        assert!(read.status.success(), "{}", stderr(&read));
+        assert_eq!(read.stdout.len(), 4096);
+        assert!(stderr(&read).contains("Unverified (HTTPS over loopback)"), "{}", stderr(&read));
+    }
+    let info = json(&qhal(&["info", emulator.address(), "--json", "--config", &config]));
+    assert_eq!(info["id"], "quantis-appliance:EMU0000002");
+    assert_eq!((&info["provenance"], &info["origin"]), (&"Unverified".into(), &"claimed".into()));
+    // Whom to trust has to be said, and a certificate of somebody else is not enough.
+    assert_fails(&read(&device, &["--config", &usual]), 1, &["[quantis-appliance]", "ca ="]);
+    let other = Emulator::start(&["quantis-appliance", "--seed", "1"]);
+    let elsewhere = format!("quantis-appliance@{}", other.address());
+    assert_fails(&read(&elsewhere, &["--config", &config]), 1, &["certificate", "not trusted"]);
+    assert_eq!(emulator.stop(), 0);
+}
+
+#[test]
 fn modes_of_usb_devices_come_from_the_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("qhal.toml");
@@ -108,6 +133,16 @@ fn every_fault_of_every_emulator_yields_no_bytes_and_one_sentence() {
     }
 }
 
+/// A configuration like `config` that trusts the certificate of an emulated device, where it has one.
+fn trusting(folder: &Path, emulator: &Emulator, config: &str) -> String {
+    let Some(ca) = emulator.announced["ca"].as_str() else { return config.to_owned() };
+    let driver = emulator.announced["driver"].as_str().unwrap();
+    let path = folder.join("qhal.toml");
+    let text = std::fs::read_to_string(config).unwrap();
+    std::fs::write(&path, format!("{text}\n[{driver}]\nca = {ca:?}\ntime_limit_s = 3\n")).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
 /// Writes a configuration with what the emulated devices need: the keyring for the test key of the emulated Entropy Key.
 fn configuration(folder: &Path, name: &str, more: &str) -> String {
     let keyring = folder.join("keyring");
@@ -150,6 +185,8 @@ fn emulated_serial_devices_are_found_by_asking_and_read() {
 fn fault_yields_nothing(name: &str, driver: &str, fault: &str, config: &str) {
     let emulator = Emulator::start(&[name, "--fault", fault, "--seed", "1"]);
     let device = format!("{driver}@{}", emulator.address());
+    let folder = tempfile::tempdir().unwrap();
+    let config = &trusting(folder.path(), &emulator, config);
     let arguments =
         ["rng", "read", "-n", "64KiB", "--output", "raw", "--device", &device, "--config", config];
     let output = qhal(&arguments);

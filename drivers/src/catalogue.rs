@@ -13,6 +13,7 @@ use crate::entropy::neug::{self, NeuG};
 use crate::entropy::onerng::{self, OneRng};
 use crate::entropy::qcicada::{self, Options as QCicadaOptions, QCicadaDriver};
 use crate::entropy::quantis::{self, Quantis};
+use crate::entropy::quantis_appliance::{self, QuantisAppliance};
 use crate::entropy::swiftrng::{self, SwiftRng};
 use crate::entropy::truerng::{self, Mode, TrueRng};
 use crate::entropy::usb::{UsbDriver, UsbKind};
@@ -92,6 +93,11 @@ const FAMILIES: &[Family] = &[
         usb: truerng::model::usb_ids,
         emulated: truerng::emulator::models,
     },
+    Family {
+        driver: |options| Box::new(QuantisAppliance::new(options.quantis_appliance.clone())),
+        usb: Vec::new,
+        emulated: quantis_appliance::emulator::models,
+    },
     Family { driver: |_| Box::new(HwRng::new()), usb: Vec::new, emulated: Vec::new },
 ];
 
@@ -116,6 +122,8 @@ pub struct DriverOptions {
     pub bitbabbler: u8,
     /// What a NeuG sends.
     pub neug: neug::Mode,
+    /// How a Quantis Appliance is reached.
+    pub quantis_appliance: quantis_appliance::Options,
 }
 
 impl Default for DriverOptions {
@@ -131,6 +139,7 @@ impl Default for DriverOptions {
             infnoise: infnoise::Whitening::default(),
             bitbabbler: 0,
             neug: neug::Mode::default(),
+            quantis_appliance: quantis_appliance::Options::default(),
         }
     }
 }

@@ -132,8 +132,8 @@ impl<K: FaultName> FromStr for Fault<K> {
 mod tests {
     use super::*;
     use crate::entropy::{
-        alea, bitbabbler, chaoskey, comscire, entropykey, infnoise, neug, onerng, qcicada, quantis, swiftrng,
-        truerng,
+        alea, bitbabbler, chaoskey, comscire, entropykey, infnoise, neug, onerng, qcicada, quantis,
+        quantis_appliance, swiftrng, truerng,
     };
 
     fn names_read_back<K: FaultName + fmt::Debug>() {
@@ -165,6 +165,7 @@ mod tests {
         names_read_back::<infnoise::emulator::FaultKind>();
         names_read_back::<neug::emulator::FaultKind>();
         names_read_back::<quantis::emulator::FaultKind>();
+        names_read_back::<quantis_appliance::emulator::FaultKind>();
         names_read_back::<onerng::emulator::FaultKind>();
         names_read_back::<swiftrng::emulator::FaultKind>();
         names_read_back::<truerng::emulator::FaultKind>();

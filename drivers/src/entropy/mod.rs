@@ -13,6 +13,7 @@ pub mod neug;
 pub mod onerng;
 pub mod qcicada;
 pub mod quantis;
+pub mod quantis_appliance;
 pub mod swiftrng;
 #[cfg(test)]
 mod testing;
