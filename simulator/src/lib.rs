@@ -1,4 +1,4 @@
-//! Physics on a computer: state vectors and photons; it knows nothing about devices.
+//! Physics on a computer: state vectors, noise and photons; it knows nothing about devices.
 //!
 //! A [`Simulator`] makes a [`Plan`] of a circuit, evolves it to a [`StateVector`], and reads amplitudes,
 //! probabilities or counts from that. Circuits that need outcomes on the way go to [`Simulator::counts`] directly.
@@ -10,6 +10,7 @@ pub mod limits;
 mod lower;
 mod memory;
 mod moves;
+pub mod noise;
 mod options;
 mod pauli;
 pub mod photonics;
