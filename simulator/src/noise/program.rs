@@ -204,6 +204,15 @@ impl NoisyProgram {
         (last, rest)
     }
 
+    /// Whether nothing ever goes wrong: no relaxation, no depolarization, no wrong reading.
+    pub fn is_ideal(&self) -> bool {
+        self.steps.iter().all(|step| match &step.action {
+            Action::Relax { .. } | Action::Depolarize { .. } => false,
+            Action::Measure { readout, .. } => *readout == Readout::default(),
+            Action::Unitary { .. } | Action::Reset { .. } => true,
+        })
+    }
+
     /// Whether outcomes decide on the way: conditions, or measurements that are not final.
     pub fn is_dynamic(&self) -> bool {
         self.steps.iter().zip(self.final_flags()).any(|(step, is_final)| {
