@@ -92,7 +92,11 @@ impl<'s> Reader<'s, '_, '_> {
         definition.body = start..self.program.bodies.calls.len();
         let number = self.program.bodies.define(name, definition, at)?;
         // Only now: a body knows the gates declared before it.
-        self.program.symbols.insert(name, Symbol::Defined(number));
+        let symbol = match self.program.recognised(name, number) {
+            Some(gate) => Symbol::Gate { gate, yielding: false },
+            None => Symbol::Defined(number),
+        };
+        self.program.symbols.insert(name, symbol);
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use super::symbols::is_keyword;
 /// Writes a circuit as an OpenQASM 2 program.
 ///
 /// The program includes `qelib1.inc` as the paper prints it; every other gate gets a definition in front. Reading the
-/// program gives the same circuit up to a global phase, with those gates unfolded. Registers keep their names unless
+/// program gives the same circuit up to a global phase: the definitions are recognised. Registers keep their names unless
 /// the language forbids them.
 ///
 /// # Errors

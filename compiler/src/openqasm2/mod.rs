@@ -9,6 +9,7 @@ mod declare;
 mod emit;
 mod expression;
 mod library;
+mod recognise;
 mod symbols;
 mod unfold;
 

@@ -39,19 +39,22 @@ pub struct Schedule {
 }
 
 /// Looks up what is known of gates where they are done.
-struct Sites<'c> {
+#[derive(Debug)]
+pub struct Sites<'c> {
     known: HashMap<(Gate, &'c [u32]), &'c GateSite>,
 }
 
 impl<'c> Sites<'c> {
-    fn new(capabilities: &'c Capabilities) -> Self {
+    /// The sites of a processor.
+    pub fn new(capabilities: &'c Capabilities) -> Self {
         let all = capabilities.native_gates.iter();
         let known = all
             .flat_map(|native| native.sites.iter().map(|site| ((native.gate, site.qubits.as_slice()), site)));
         Self { known: known.collect() }
     }
 
-    fn get(&self, gate: Gate, qubits: &[u32]) -> Option<&'c GateSite> {
+    /// What is known of `gate` on `qubits`, or on a pair in the other order.
+    pub fn get(&self, gate: Gate, qubits: &[u32]) -> Option<&'c GateSite> {
         if let Some(site) = self.known.get(&(gate, qubits)) {
             return Some(site);
         }

@@ -6,6 +6,7 @@ mod decompose;
 mod device;
 mod emit;
 mod estimate;
+mod fits;
 mod layout;
 mod place;
 mod random;
@@ -24,7 +25,9 @@ use device::Device;
 use place::Placing;
 use synthesis::native::Entanglers;
 
-pub use estimate::{Estimate, Schedule, as_late_as_possible, as_soon_as_possible, estimate};
+pub use estimate::{Estimate, Schedule, Sites, as_late_as_possible, as_soon_as_possible, estimate};
+pub use fits::{Misfit, fits};
+pub(crate) use state::State;
 pub use target::Target;
 pub use verify::Verification;
 

@@ -2,7 +2,8 @@
 //!
 //! The descriptions in `compiler/targets/` are written like those of MQT Core's superconducting device (schema version 1),
 //! so that a description made for one can be read by the other. Additions: no `couplings` means that any two qubits are
-//! coupled, `features` says what programs may contain, and `quarterTurns` that there are only turns by π/2 and π.
+//! coupled, `features` says what programs may contain, `quarterTurns` that there are only turns by π/2 and π, and `maxShots`
+//! the most shots of one job.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,6 +42,8 @@ pub struct Target {
     pub capabilities: Capabilities,
     /// Whether `r` or `rx` turn by π/2 and π only.
     pub quarter_turns: bool,
+    /// How long a measurement takes, the longest of all qubits, where it is known.
+    pub measurement: Option<Duration>,
 }
 
 impl Target {
@@ -80,6 +83,7 @@ impl Target {
             source: String::new(),
             capabilities: capabilities.clone(),
             quarter_turns: false,
+            measurement: None,
         }
     }
 }
@@ -98,6 +102,7 @@ struct Description {
     features: Option<Vec<Feature>>,
     #[serde(default)]
     quarter_turns: bool,
+    max_shots: Option<u64>,
     #[serde(default)]
     qubit_properties: Qubits,
     couplings: Option<Vec<(u32, u32)>>,
@@ -191,6 +196,9 @@ impl Description {
         if self.version != 1 {
             return Err(wrong(format!("its schema version is {}, and only 1 is known", self.version)));
         }
+        if self.max_shots == Some(0) {
+            return Err(wrong("it runs at least one shot, and maxShots is 0".to_owned()));
+        }
         if self.num_qubits == 0 || self.num_qubits > MOST_QUBITS {
             return Err(wrong(format!("it has {} qubits, not 1 to {MOST_QUBITS}", self.num_qubits)));
         }
@@ -214,10 +222,12 @@ impl Description {
         }
         let mut native_gates = Vec::new();
         let mut reset = false;
+        let mut measurement = None;
         for operation in &self.operations {
             match operation.name.as_str() {
                 "measure" => {
                     for (place, site) in self.sites(operation)? {
+                        measurement = measurement.max(site.duration);
                         if let (&[at], Some(fidelity)) = (place.as_slice(), site.fidelity) {
                             self.qubit(&mut qubits, at)?.readout_error = Some(1.0 - fidelity);
                         }
@@ -262,8 +272,9 @@ impl Description {
                     ..Features::default()
                 },
                 formats: vec![ProgramFormat::Circuit, ProgramFormat::OpenQasm2],
-                max_shots: u64::MAX,
+                max_shots: self.max_shots.unwrap_or(u64::MAX),
             },
+            measurement,
             name: self.name,
             source: self.source,
             quarter_turns: self.quarter_turns,

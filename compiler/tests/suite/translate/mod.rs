@@ -1,13 +1,14 @@
 //! Translation: what comes out is native, coupled, and does what the program does.
 
 mod counts;
+mod fits;
 mod random;
 mod targets;
 
 use qhal::circuit::{Matrix, Operation};
 use qhal::processor::{Capabilities, Couplings, Features, NativeGate, QubitProperties};
 use qhal::{Circuit, Complex64, Gate};
-use qhal_compiler::translate::{Target, Translation};
+use qhal_compiler::translate::{Target, Translation, fits};
 
 use crate::reference::unitary;
 
@@ -33,6 +34,7 @@ pub(crate) fn line(qubits: u32) -> Couplings {
 
 /// Every gate is one of the target's, on qubits where it has it.
 pub(crate) fn assert_native(translation: &Translation, target: &Target) {
+    fits(&translation.circuit, target).unwrap();
     let capabilities = &target.capabilities;
     for instruction in translation.circuit.instructions() {
         let Operation::Gate { gate, params, qubits } = instruction.operation else {
