@@ -34,7 +34,8 @@ pub struct Choice {
 /// acceptable because somebody vouches for it. A simulation is never taken under `RequireHardware`, named or not.
 ///
 /// Without a name: among acceptable and accessible devices the better provenance goes first, then quantum before
-/// classical noise, then the name in alphabetical order, so that the same machine always gives the same answer.
+/// classical noise, then a simulation that stands in for no certain chip, then the name in alphabetical order, so that the
+/// same machine always gives the same answer.
 pub fn choose(found: &[Descriptor], kind: Kind, policy: Policy, named: Option<&DeviceId>) -> Choice {
     let mut acceptable: Vec<&Descriptor> = Vec::new();
     let mut passed_over = Vec::new();
@@ -129,14 +130,15 @@ fn objection(device: &Descriptor, policy: Policy, named: Option<&DeviceId>) -> O
 }
 
 /// Lower is better.
-fn rank(device: &Descriptor) -> (std::cmp::Reverse<Provenance>, u8) {
+fn rank(device: &Descriptor) -> (std::cmp::Reverse<Provenance>, u8, bool) {
     let physics = match device.origin {
         QuantumOrigin::Quantum => 0,
         QuantumOrigin::Claimed => 1,
         QuantumOrigin::NotQuantum => 2,
         QuantumOrigin::Model => 3,
     };
-    (std::cmp::Reverse(device.provenance), physics)
+    // Who names no chip is not given the limits and errors of one.
+    (std::cmp::Reverse(device.provenance), physics, crate::simulated::imitates(device))
 }
 
 #[cfg(test)]

@@ -60,7 +60,9 @@ impl Registry {
                 let fits = |device: &&Descriptor| {
                     device.id.driver() == name && kind.is_none_or(|kind| device.kind == kind)
                 };
-                let mut found = listing.devices.iter().filter(fits);
+                // The simulation of a chip is only meant where it is named.
+                let general = |device: &&Descriptor| fits(device) && !crate::simulated::imitates(device);
+                let mut found = listing.devices.iter().filter(general);
                 match (found.next(), found.next()) {
                     (Some(device), None) => Ok(device.clone()),
                     (None, _) => Err(self.not_listed(name, name, listing)),

@@ -1,18 +1,17 @@
 //! A simulated processor: the state-vector engine behind the processor trait.
 
-use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use qhal::circuit::{Circuit, Gate};
 use qhal::processor::{
     Capabilities, Couplings, Features, Job, JobId, JobResult, JobState, NativeGate, Processor, Program,
-    ProgramFormat, QubitProperties, Timings, Wanted,
+    ProgramFormat, QubitProperties, Queue, Timings, Wanted,
 };
 use qhal::{Descriptor, Device, Error, ErrorKind, Health, Provenance, Result};
 use qhal_simulator::{Plan, Precision, Simulator};
 
 use super::entropy::operating_system_seed;
+use super::jobs::Jobs;
 use crate::machine;
 
 /// Everything that can be set about the simulated processor.
@@ -42,22 +41,16 @@ pub struct SimulatedProcessor {
     descriptor: Descriptor,
     capabilities: Capabilities,
     settings: ProcessorSettings,
-    jobs: HashMap<JobId, Entry>,
-    submitted: u64,
-}
-
-enum Entry {
-    Running(Receiver<Result<JobResult>>),
-    Done(Result<JobResult>),
-    Cancelled,
+    jobs: Jobs,
 }
 
 /// What is left of a job once its program has become a plan.
-struct Request {
-    shots: u64,
-    seed: u64,
-    wanted: Wanted,
-    compile: Duration,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    pub(super) shots: u64,
+    pub(super) seed: u64,
+    pub(super) wanted: Wanted,
+    pub(super) compile: Duration,
 }
 
 /// The most shots of one job; counts stay exact in a double up to here.
@@ -92,14 +85,8 @@ impl SimulatedProcessor {
             formats: vec![ProgramFormat::Circuit, ProgramFormat::OpenQasm2],
             max_shots: MAX_SHOTS,
         };
-        Ok(Self { descriptor, capabilities, settings, jobs: HashMap::new(), submitted: 0 })
-    }
-
-    fn entry(&mut self, id: &JobId) -> Result<&mut Entry> {
-        let device = &self.descriptor.id;
-        self.jobs
-            .get_mut(id)
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no job {id}")).on(device))
+        let jobs = Jobs::new(descriptor.id.clone());
+        Ok(Self { descriptor, capabilities, settings, jobs })
     }
 }
 
@@ -123,34 +110,9 @@ impl Processor for SimulatedProcessor {
     }
 
     fn submit(&mut self, job: Job) -> Result<JobId> {
+        self.jobs.check_shots(&job, MAX_SHOTS)?;
         let Job { program, shots, seed, wanted } = job;
-        let wrong = |kind, why: String| Err(Error::new(kind, why).on(&self.descriptor.id));
-        if shots == 0 && !wanted.probabilities && !wanted.state {
-            return wrong(
-                ErrorKind::InvalidInput,
-                "a job of 0 shots that wants nothing else has no result".to_owned(),
-            );
-        }
-        if shots > MAX_SHOTS {
-            return wrong(
-                ErrorKind::InvalidInput,
-                format!("{shots} shots are too many: at most {MAX_SHOTS} a job"),
-            );
-        }
-        let circuit = match program {
-            Program::Circuit(circuit) => circuit,
-            Program::Text { format: ProgramFormat::OpenQasm2, text } => {
-                // The sender has the text; the place and the sentence are enough.
-                let parsed = qhal_compiler::parse(&text, "job", &qhal_compiler::NoIncludes);
-                parsed.map_err(|at| {
-                    let sentence = format!("line {}, column {}: {}", at.line, at.column, at.message);
-                    Error::new(at.kind, sentence).on(&self.descriptor.id)
-                })?
-            }
-            Program::Text { format, .. } => {
-                return wrong(ErrorKind::Unsupported, format!("programs as {format:?} are not taken here"));
-            }
-        };
+        let circuit = circuit_of(program).map_err(|error| error.on(&self.descriptor.id))?;
         let simulator = Simulator::new(self.settings.options())?;
         // What does not fit is refused now, not when the job's turn comes.
         let begun = Instant::now();
@@ -158,55 +120,50 @@ impl Processor for SimulatedProcessor {
         let compile = begun.elapsed();
         let seed = seed.map_or_else(operating_system_seed, Ok)?;
         let request = Request { shots, seed, wanted, compile };
-
-        self.submitted += 1;
-        let id = JobId(format!("{}", self.submitted));
-        let (sender, receiver) = channel();
-        let run = move || {
-            let result = run(&simulator, &plan, &circuit, &request);
-            // Nobody listens any more after a cancel; the result is dropped then.
-            let _ = sender.send(result);
-        };
-        std::thread::Builder::new().name(format!("qhal-job-{id}")).spawn(run).map_err(|cause| {
-            Error::from_io(cause, "cannot start a thread for the job").on(&self.descriptor.id)
-        })?;
-        self.jobs.insert(id.clone(), Entry::Running(receiver));
-        Ok(id)
+        self.jobs.start(move |_| run(&simulator, &plan, &circuit, &request))
     }
 
     fn poll(&mut self, id: &JobId) -> Result<JobState> {
-        let result = match self.entry(id)? {
-            Entry::Running(receiver) => match receiver.try_recv() {
-                Ok(result) => Some(result),
-                Err(TryRecvError::Empty) => return Ok(JobState::Running),
-                Err(TryRecvError::Disconnected) => {
-                    Some(Err(Error::new(ErrorKind::Other, format!("job {id} ended without a result"))))
-                }
-            },
-            Entry::Done(_) | Entry::Cancelled => None,
-        };
-        let entry = self.jobs.remove(id);
-        Ok(match (result, entry) {
-            (Some(result), _) | (None, Some(Entry::Done(result))) => match result {
-                Ok(result) => JobState::Done(Box::new(result)),
-                Err(error) => JobState::Failed(error.on(&self.descriptor.id)),
-            },
-            _ => JobState::Cancelled,
-        })
+        self.jobs.poll(id)
     }
 
     fn cancel(&mut self, id: &JobId) -> Result<()> {
-        let entry = self.entry(id)?;
-        if let Entry::Running(receiver) = entry {
-            // What is done by now stays done.
-            *entry = receiver.try_recv().map_or(Entry::Cancelled, Entry::Done);
+        self.jobs.cancel(id)
+    }
+
+    fn queue(&mut self) -> Result<Queue> {
+        Ok(Queue { jobs: Some(self.jobs.running()), wait: None })
+    }
+}
+
+/// The circuit of a program in one of the formats that simulated processors take.
+///
+/// # Errors
+/// `Unsupported` for another format; `InvalidInput` for text that is no program, with its place.
+pub(super) fn circuit_of(program: Program) -> Result<Circuit> {
+    match program {
+        Program::Circuit(circuit) => Ok(circuit),
+        Program::Text { format: ProgramFormat::OpenQasm2, text } => {
+            // The sender has the text; the place and the sentence are enough.
+            let parsed = qhal_compiler::parse(&text, "job", &qhal_compiler::NoIncludes);
+            parsed.map_err(|at| {
+                let sentence = format!("line {}, column {}: {}", at.line, at.column, at.message);
+                Error::new(at.kind, sentence)
+            })
         }
-        Ok(())
+        Program::Text { format, .. } => {
+            Err(Error::new(ErrorKind::Unsupported, format!("programs as {format:?} are not taken here")))
+        }
     }
 }
 
 /// Runs one job to its end.
-fn run(simulator: &Simulator, plan: &Plan, circuit: &Circuit, request: &Request) -> Result<JobResult> {
+pub(super) fn run(
+    simulator: &Simulator,
+    plan: &Plan,
+    circuit: &Circuit,
+    request: &Request,
+) -> Result<JobResult> {
     let Request { shots, seed, wanted, compile } = *request;
     let mut result = JobResult {
         provenance: Provenance::Simulated,
