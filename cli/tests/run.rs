@@ -138,3 +138,51 @@ fn a_plan_is_shown_without_running_it() {
     assert!(text.contains("2 unitaries"), "{text}");
     assert_eq!(qhal(&["run", "x.qasm", "--explain", "--show", "state"]).status.code(), Some(2));
 }
+
+/// Bit 0 is set and bit 1 is not: after translation the qubits are elsewhere, the bits are not.
+const ASYMMETRIC: &str = "OPENQASM 2.0;\ninclude \"qelib1.inc\";\nqreg q[3];\ncreg a[1];\ncreg b[2];\nx q[0];\nh q[1];\n\
+                          h q[1];\ncx q[0],q[2];\nmeasure q[0] -> a[0];\nmeasure q[1] -> b[0];\nmeasure q[2] -> b[1];\n";
+
+#[test]
+fn a_chip_refuses_with_the_mend_and_takes_what_was_translated() {
+    let run = ["run", "-", "--device", "simulated:garnet", "--shots", "2000", "--seed", "3", "--json"];
+    let refused = qhal_with_input(&run, ASYMMETRIC);
+    assert_fails(&refused, 1, &["simulator:garnet", "x on 0", "qhal translate FILE --to simulated:garnet"]);
+    // In two steps, as the sentence says, and in one.
+    let folder = tempfile::tempdir().unwrap();
+    let native = folder.path().join("native.qasm");
+    let to = ["translate", "-", "--to", "simulated:garnet", "-o", native.to_str().unwrap()];
+    assert!(qhal_with_input(&to, ASYMMETRIC).status.success());
+    let text = std::fs::read_to_string(&native).unwrap();
+    let stepwise = json(&qhal_with_input(&run, &text));
+    let at_once = json(&qhal_with_input(&[&run[..], &["--translate"]].concat(), ASYMMETRIC));
+    for document in [&stepwise, &at_once] {
+        assert_eq!(document["device"], "simulator:garnet");
+        assert_eq!(document["provenance"], "Simulated");
+        assert!(document["method"].as_str().unwrap().contains("noise by the chip's figures"), "{document}");
+        let counts = document["counts"].as_object().unwrap();
+        let most = counts.iter().max_by_key(|(_, count)| count.as_u64()).unwrap();
+        assert_eq!(most.0, "10 1");
+        assert!((1500..2000).contains(&most.1.as_u64().unwrap()), "there is noise: {counts:?}");
+    }
+    assert_eq!(at_once["translation"]["needed"], true);
+    assert_eq!(at_once["translation"]["layout"].as_array().unwrap().len(), 3);
+    // The translation promised this much.
+    let promised = at_once["translation"]["estimated_fidelity"].as_f64().unwrap();
+    let share = at_once["counts"]["10 1"].as_f64().unwrap() / 2000.0;
+    assert!((share - promised).abs() < 0.03, "{share} and {promised}");
+    let native = json(&qhal_with_input(&[&run[..], &["--translate"]].concat(), &text));
+    assert_eq!(native["translation"]["needed"], false);
+    assert_eq!(native["counts"], stepwise["counts"]);
+}
+
+#[test]
+fn chips_are_listed_and_tell_their_figures() {
+    let devices = json(&qhal(&["devices", "--json"]));
+    let listed = |id: &str| devices["devices"].as_array().unwrap().iter().any(|device| device["id"] == id);
+    assert!(listed("simulator:garnet") && listed("simulator:heron"), "{devices}");
+    let info = json(&qhal(&["info", "simulated:garnet", "--json"]));
+    assert_eq!((&info["id"], &info["capabilities"]["qubits"]), (&"simulator:garnet".into(), &20.into()));
+    assert!(info["properties"].to_string().contains("IQM Garnet"), "{info}");
+    assert_fails(&qhal(&["info", "simulated:nowhere"]), 1, &["nowhere", "garnet"]);
+}

@@ -19,6 +19,9 @@ pub(crate) struct RunArgs {
     pub(crate) device: Option<DeviceSpec>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
+    /// Translate the program to the processor's gates and couplings where it needs that.
+    #[arg(long)]
+    pub(crate) translate: bool,
     /// Makes a simulation repeatable.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
@@ -34,7 +37,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, default_value_t = Method::Auto)]
     pub(crate) method: Method,
     /// Show how the simulation would do it, pass by pass with the predicted time, and run nothing.
-    #[arg(long, conflicts_with_all = ["show", "out", "device"])]
+    #[arg(long, conflicts_with_all = ["show", "out", "device", "translate"])]
     pub(crate) explain: bool,
 }
 

@@ -7,7 +7,7 @@ use qhal_backends::random::{Output, Random};
 use qhal_backends::{DeviceSpec, choose};
 
 use super::rng::read::{entropy_config, open_source, origin_in_words};
-use super::run::{execute_on, outcome_bars};
+use super::run::{Opened, outcome_bars};
 use super::show;
 use crate::args::EngineArgs;
 use crate::context::{Context, RUN_POLICY};
@@ -61,7 +61,7 @@ pub(crate) fn run(context: &Context) -> Outcome {
         wanted: Wanted::default(),
     };
     let engine = EngineArgs { precision: None, threads: None };
-    let (descriptor, result) = execute_on(context, engine, RUN_POLICY, None, job)?;
+    let (descriptor, result) = Opened::select(context, engine, RUN_POLICY, None)?.execute(job)?;
     report::line(format!("  {}, {}", descriptor.id, descriptor.provenance_with_evidence()))?;
     outcome_bars(&circuit, &result)
 }

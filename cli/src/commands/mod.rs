@@ -9,6 +9,7 @@ mod emulate;
 mod info;
 mod kme;
 mod link;
+mod native;
 mod rng;
 mod run;
 mod serve;

@@ -6,12 +6,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use qhal::circuit::{BitString, Register};
-use qhal::processor::{Counts, Job, JobResult, Program, Wanted, wait};
+use qhal::processor::{Counts, Job, JobResult, Processor, Program, Wanted, wait};
 use qhal::{Circuit, Complex64, Descriptor, Error, ErrorKind, Kind, OpenDevice};
 use qhal_backends::simulated::Engine;
 use qhal_backends::{catalog, select};
 use serde_json::{Map, Value, json};
 
+use super::native;
 use crate::args::{EngineArgs, RunArgs, Show};
 use crate::context::{Context, RUN_POLICY};
 use crate::failure::{Failure, Outcome, writing};
@@ -42,14 +43,23 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Outcome {
     }
     let shots = args.shots.or(context.config.run.shots).unwrap_or(1024);
     let wanted = Wanted { probabilities: args.show == Show::Probabilities, state: args.show == Show::State };
-    let job = Job { program: Program::Circuit(circuit.clone()), shots, seed: args.seed, wanted };
-    let (descriptor, result) = execute(context, args, job)?;
+    let policy = args.policy.policy.or(context.config.run.policy).unwrap_or(RUN_POLICY);
+    let spec = args.device.as_ref().or(context.config.run.device.as_ref());
+    let mut opened = Opened::select(context, args.engine, policy, spec)?;
+    let native = if args.translate { Some(native::made(opened.processor.as_mut(), &circuit)?) } else { None };
+    let program = native.as_ref().map_or_else(|| circuit.clone(), |native| native.circuit.clone());
+    let job = Job { program: Program::Circuit(program), shots, seed: args.seed, wanted };
+    let (descriptor, result) = opened.execute(job)?;
 
     if let (Some(path), Some(state)) = (&args.out, &result.state) {
         write_state(path, state)?;
     }
     if context.json {
-        return report::json(&document(&circuit, &descriptor, &result, parse));
+        let mut document = document(&circuit, &descriptor, &result, parse);
+        if let Some(native) = &native {
+            document["translation"] = native.figures.clone();
+        }
+        return report::json(&document);
     }
     for_people(&circuit, &descriptor, &result, parse, args)
 }
@@ -76,52 +86,58 @@ pub(crate) fn read_circuit(path: &Path) -> Outcome<Circuit> {
     Ok(qhal_compiler::parse(&text, &name, &includes).map_err(Error::from)?)
 }
 
-/// Chooses a processor, runs the job there and waits for it.
-fn execute(context: &Context, args: &RunArgs, job: Job) -> Outcome<(Descriptor, JobResult)> {
-    let policy = args.policy.policy.or(context.config.run.policy).unwrap_or(RUN_POLICY);
-    let spec = args.device.as_ref().or(context.config.run.device.as_ref());
-    execute_on(context, args.engine, policy, spec, job)
+/// A processor that was chosen and opened to run something.
+pub(crate) struct Opened {
+    pub(crate) processor: Box<dyn Processor>,
+    pub(crate) descriptor: Descriptor,
+    announcement: Option<String>,
 }
 
-/// The same for other commands: `job` on the processor that `policy` and `spec` select.
-pub(crate) fn execute_on(
-    context: &Context,
-    engine: EngineArgs,
-    policy: qhal::Policy,
-    spec: Option<&qhal_backends::DeviceSpec>,
-    job: Job,
-) -> Outcome<(Descriptor, JobResult)> {
-    let registry = catalog::registry(&context.options(Some(engine))?);
-    let selected = select(&registry, Kind::Processor, policy, spec)?;
-    let announcement = selected.announcement();
-    let OpenDevice::Processor(mut processor) = selected.device else {
-        return Err(Failure::usage("that device runs no circuits"));
-    };
-    let descriptor = processor.descriptor().clone();
-    let id = processor.submit(job)?;
-    // Said once it is sure that the simulation is what answers, before it does.
-    if let Some(announcement) = announcement {
-        report::note(format!("note: {announcement}"));
+impl Opened {
+    /// The processor that `policy` and `spec` select.
+    pub(crate) fn select(
+        context: &Context,
+        engine: EngineArgs,
+        policy: qhal::Policy,
+        spec: Option<&qhal_backends::DeviceSpec>,
+    ) -> Outcome<Self> {
+        let registry = catalog::registry(&context.options(Some(engine))?);
+        let selected = select(&registry, Kind::Processor, policy, spec)?;
+        let announcement = selected.announcement();
+        let OpenDevice::Processor(processor) = selected.device else {
+            return Err(Failure::usage("that device runs no circuits"));
+        };
+        let descriptor = processor.descriptor().clone();
+        Ok(Self { processor, descriptor, announcement })
     }
-    let bar = report::spinner("running");
-    let begun = Instant::now();
-    let mut pause = |_: &qhal::JobState| {
-        if interrupt::requested() {
-            return ControlFlow::Break(());
+
+    /// Runs a job and waits for it.
+    pub(crate) fn execute(mut self, job: Job) -> Outcome<(Descriptor, JobResult)> {
+        let id = self.processor.submit(job)?;
+        // Said once it is sure that the simulation is what answers, before it does.
+        if let Some(announcement) = &self.announcement {
+            report::note(format!("note: {announcement}"));
         }
-        // Short jobs are answered at once, long ones cost nothing to wait for.
-        let waited = begun.elapsed();
-        std::thread::sleep((waited / 20).clamp(Duration::from_micros(50), report::TICK));
-        if waited > Duration::from_secs(1) {
-            bar.tick();
-        }
-        ControlFlow::Continue(())
-    };
-    let result = wait(processor.as_mut(), &id, &mut pause);
-    bar.finish_and_clear();
-    let result = result?;
-    processor.close()?;
-    Ok((descriptor, result))
+        let bar = report::spinner("running");
+        let begun = Instant::now();
+        let mut pause = |_: &qhal::JobState| {
+            if interrupt::requested() {
+                return ControlFlow::Break(());
+            }
+            // Short jobs are answered at once, long ones cost nothing to wait for.
+            let waited = begun.elapsed();
+            std::thread::sleep((waited / 20).clamp(Duration::from_micros(50), report::TICK));
+            if waited > Duration::from_secs(1) {
+                bar.tick();
+            }
+            ControlFlow::Continue(())
+        };
+        let result = wait(self.processor.as_mut(), &id, &mut pause);
+        bar.finish_and_clear();
+        let result = result?;
+        self.processor.close()?;
+        Ok((self.descriptor, result))
+    }
 }
 
 /// A bit string over all classical bits as Qiskit prints it: registers separated by a space, last declared first.
@@ -147,6 +163,7 @@ fn document(circuit: &Circuit, descriptor: &Descriptor, result: &JobResult, pars
     let mut document = json!({
         "device": descriptor.id.to_string(),
         "provenance": result.provenance.as_str(),
+        "method": result.method,
         "shots": result.shots,
         "counts": counts(&result.counts, circuit.bit_registers()),
         "qubits": circuit.qubits(),
@@ -195,6 +212,9 @@ fn for_people(
             report::line(format!("{} shots of {} qubits on {from}", result.shots, circuit.qubits()))?;
             outcome_bars(circuit, result)?;
         }
+    }
+    if let Some(method) = &result.method {
+        report::note(format!("computed by {method}"));
     }
     let seconds = |time: Duration| time.as_secs_f64();
     let timings = result.timings;

@@ -9,6 +9,7 @@ use qhal_compiler::openqasm2;
 use qhal_compiler::translate::{Estimate, Options, Target, Translation, estimate, translate};
 use serde_json::{Value, json};
 
+use super::native;
 use super::run::{read_circuit, write_whole};
 use crate::args::TranslateArgs;
 use crate::context::{Context, RUN_POLICY};
@@ -74,7 +75,7 @@ fn target(context: &Context, to: &str) -> Outcome<Target> {
     let OpenDevice::Processor(processor) = selected.device else {
         return Err(Failure::usage("that device runs no circuits"));
     };
-    let target = Target::of(&processor.descriptor().id.to_string(), processor.capabilities());
+    let target = native::target(processor.as_ref())?;
     processor.close()?;
     Ok(target)
 }
