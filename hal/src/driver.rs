@@ -1,6 +1,6 @@
 //! What finds devices and opens them.
 
-use crate::{Address, Descriptor, Device, EntropySource, KeyLink, Kind, Processor, Result};
+use crate::{Address, Descriptor, Device, EntropySource, KeyLink, Kind, Processor, Result, TimeTagger};
 
 /// Finds and opens the devices of one family; holds none itself.
 pub trait Driver: Send + Sync {
@@ -46,6 +46,8 @@ pub enum OpenDevice {
     KeyLink(Box<dyn KeyLink>),
     /// It runs circuits.
     Processor(Box<dyn Processor>),
+    /// It notes when detectors fire.
+    TimeTagger(Box<dyn TimeTagger>),
 }
 
 impl OpenDevice {
@@ -55,6 +57,7 @@ impl OpenDevice {
             Self::Entropy(_) => Kind::Entropy,
             Self::KeyLink(_) => Kind::KeyLink,
             Self::Processor(_) => Kind::Processor,
+            Self::TimeTagger(_) => Kind::TimeTagger,
         }
     }
 
@@ -64,6 +67,7 @@ impl OpenDevice {
             Self::Entropy(device) => device.as_mut(),
             Self::KeyLink(device) => device.as_mut(),
             Self::Processor(device) => device.as_mut(),
+            Self::TimeTagger(device) => device.as_mut(),
         }
     }
 
@@ -76,6 +80,7 @@ impl OpenDevice {
             Self::Entropy(device) => device.close(),
             Self::KeyLink(device) => device.close(),
             Self::Processor(device) => device.close(),
+            Self::TimeTagger(device) => device.close(),
         }
     }
 }

@@ -53,7 +53,7 @@ impl FromStr for DeviceId {
     }
 }
 
-/// The three kinds of device.
+/// The kinds of device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
@@ -64,6 +64,8 @@ pub enum Kind {
     KeyLink,
     /// Runs circuits: a [`Processor`](crate::Processor).
     Processor,
+    /// Notes when detectors fire: a [`TimeTagger`](crate::TimeTagger).
+    TimeTagger,
 }
 
 impl Kind {
@@ -73,6 +75,7 @@ impl Kind {
             Self::Entropy => "entropy",
             Self::KeyLink => "key-link",
             Self::Processor => "processor",
+            Self::TimeTagger => "time-tagger",
         }
     }
 }

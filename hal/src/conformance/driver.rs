@@ -89,6 +89,7 @@ fn check_opened(driver: &dyn Driver, described: &Descriptor, promise: &'static s
         OpenDevice::Entropy(device) => device,
         OpenDevice::KeyLink(device) => device,
         OpenDevice::Processor(device) => device,
+        OpenDevice::TimeTagger(device) => device,
     })
 }
 

@@ -12,6 +12,7 @@ pub mod entropy;
 pub mod key_link;
 pub mod processor;
 pub mod secure_random;
+pub mod tagger;
 
 use std::fmt;
 

@@ -18,6 +18,7 @@ mod processor;
 mod processor_in_memory;
 mod processor_results;
 mod secure_random;
+mod tagger;
 
 use std::collections::BTreeSet;
 
