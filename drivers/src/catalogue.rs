@@ -18,6 +18,7 @@ use crate::entropy::swiftrng::{self, SwiftRng};
 use crate::entropy::truerng::{self, Mode, TrueRng};
 use crate::entropy::usb::{UsbDriver, UsbKind};
 use crate::fault::{self, Fault, FaultName};
+use crate::tagger::tdc1::{self, Tdc1};
 use crate::transport::pty::PtyServer;
 use crate::transport::{Emulator, Served};
 
@@ -52,6 +53,12 @@ const FAMILIES: &[Family] = &[
         driver: |options| Box::new(OneRng::new().with_options(options.onerng)),
         usb: onerng::usb_ids,
         emulated: onerng::emulator::models,
+    },
+    Family {
+        driver: |options| Box::new(Tdc1::new().with_options(options.tdc1)),
+        // Its ids are not published.
+        usb: Vec::new,
+        emulated: tdc1::emulator::models,
     },
     Family {
         driver: |_| Box::new(UsbDriver::new(Quantis)),
@@ -124,6 +131,8 @@ pub struct DriverOptions {
     pub neug: neug::Mode,
     /// How a Quantis Appliance is reached.
     pub quantis_appliance: quantis_appliance::Options,
+    /// The signals at a TDC1's inputs.
+    pub tdc1: tdc1::Options,
 }
 
 impl Default for DriverOptions {
@@ -140,6 +149,7 @@ impl Default for DriverOptions {
             bitbabbler: 0,
             neug: neug::Mode::default(),
             quantis_appliance: quantis_appliance::Options::default(),
+            tdc1: tdc1::Options::default(),
         }
     }
 }

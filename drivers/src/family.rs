@@ -1,4 +1,4 @@
-//! Generators on serial ports that the system's list names by USB ids: finding them, and the checks around opening one.
+//! Devices on serial ports that the system's list names by USB ids: finding them, and the checks around opening one.
 
 use qhal::{
     Access, Address, Descriptor, DeviceId, Error, ErrorKind, Kind, Provenance, QuantumOrigin, Result,
@@ -8,12 +8,14 @@ use crate::transport::ports::{self, Backing, System, UsbDevice};
 use crate::transport::serial::SerialTransport;
 use crate::transport::{LineSettings, Transport};
 
-/// One family of generators, as far as the system's list and a port's address go.
+/// One family of devices, as far as the system's list and a port's address go.
 pub(crate) struct Family {
     /// The driver's name.
     pub(crate) driver: &'static str,
     /// One of them in a sentence: `a SwiftRNG`.
     pub(crate) device: &'static str,
+    /// What they can be opened as.
+    pub(crate) kind: Kind,
     /// Whether the physics is quantum, where the model does not say otherwise.
     pub(crate) origin: QuantumOrigin,
     /// The model, if what the system lists is one of them.
@@ -121,7 +123,7 @@ impl Family {
         let model = told.model.or_else(|| (self.model_of)(listed?));
         Descriptor {
             id: DeviceId::new(self.driver, unit),
-            kind: Kind::Entropy,
+            kind: self.kind,
             provenance: place.provenance,
             evidence: place.evidence.clone(),
             origin: told.origin.unwrap_or(self.origin),

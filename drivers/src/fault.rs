@@ -135,6 +135,7 @@ mod tests {
         alea, bitbabbler, chaoskey, comscire, entropykey, infnoise, neug, onerng, qcicada, quantis,
         quantis_appliance, swiftrng, truerng,
     };
+    use crate::tagger::tdc1;
 
     fn names_read_back<K: FaultName + fmt::Debug>() {
         for &kind in K::KINDS {
@@ -169,5 +170,6 @@ mod tests {
         names_read_back::<onerng::emulator::FaultKind>();
         names_read_back::<swiftrng::emulator::FaultKind>();
         names_read_back::<truerng::emulator::FaultKind>();
+        names_read_back::<tdc1::emulator::FaultKind>();
     }
 }

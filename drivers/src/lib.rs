@@ -7,7 +7,9 @@
 pub mod catalogue;
 mod emulation;
 pub mod entropy;
+mod family;
 pub mod fault;
+pub mod tagger;
 pub mod tags;
 pub mod transport;
 

@@ -6,7 +6,6 @@ mod block;
 pub mod chaoskey;
 pub mod comscire;
 pub mod entropykey;
-mod family;
 pub mod hwrng;
 pub mod infnoise;
 pub mod neug;
@@ -16,6 +15,6 @@ pub mod quantis;
 pub mod quantis_appliance;
 pub mod swiftrng;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod truerng;
 pub mod usb;

@@ -4,7 +4,7 @@
 
 use qhal::{Error, ErrorKind, Result};
 
-use super::Tag;
+use super::{Decode, Encode, Facts, Tag, unfit, wrong};
 
 /// Bytes of a word.
 pub const WORD: usize = 8;
@@ -29,20 +29,16 @@ pub enum Order {
 /// # Errors
 /// `InvalidInput` for a time beyond [`MOST_TIME`] or inputs beyond the four.
 pub fn encode(tag: Tag) -> Result<u64> {
-    if tag.time > MOST_TIME || u64::from(tag.channels) > CHANNELS {
-        let why = format!(
-            "a tag at {} on inputs {:#x} does not fit 54 bits of time and four inputs",
-            tag.time, tag.channels
-        );
-        return Err(Error::new(ErrorKind::InvalidInput, why));
+    if tag.time > MOST_TIME || tag.channels > CHANNELS {
+        return Err(unfit(tag, "does not fit 54 bits of time and four inputs"));
     }
     let flag = if tag.channels == 0 { TIME_ALONE } else { 0 };
-    Ok(tag.time << 10 | flag | u64::from(tag.channels))
+    Ok(tag.time << 10 | flag | tag.channels)
 }
 
 /// What a word says; `None` for one that only carries the time on.
 pub fn decode(word: u64) -> Option<Tag> {
-    let channels = (word & CHANNELS) as u8;
+    let channels = word & CHANNELS;
     (word & TIME_ALONE == 0 && channels != 0).then_some(Tag { time: word >> 10, channels })
 }
 
@@ -71,7 +67,92 @@ pub fn read(bytes: &[u8], order: Order) -> Result<Vec<Tag>> {
     Ok(words.iter().filter_map(|word| decode(halves(u64::from_le_bytes(*word), order))).collect())
 }
 
-fn halves(word: u64, order: Order) -> u64 {
+/// Carries times on beyond their 54 bits: in absolute mode they begin again every 19.5 hours.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Unwrap {
+    last: u64,
+    wraps: u64,
+}
+
+impl Unwrap {
+    /// The time that is meant; one that fell by more than half of the range began again.
+    pub(super) fn carry(&mut self, time: u64) -> u64 {
+        if self.last > time && self.last - time > MOST_TIME / 2 {
+            self.wraps += 1;
+        }
+        // An event that is a little late, just before the times began again.
+        let late = self.wraps > 0 && time > self.last && time - self.last > MOST_TIME / 2;
+        if !late {
+            self.last = time;
+        }
+        (self.wraps - u64::from(late)) * (MOST_TIME + 1) + time
+    }
+
+    pub(super) fn wraps(&self) -> u64 {
+        self.wraps
+    }
+}
+
+/// Reads a file of words.
+pub(super) struct Decoder {
+    order: Order,
+    unwrap: Unwrap,
+}
+
+impl Decoder {
+    pub(super) fn new(order: Order) -> Self {
+        Self { order, unwrap: Unwrap::default() }
+    }
+}
+
+impl Decode for Decoder {
+    fn decode(&mut self, bytes: &[u8], _offset: u64, out: &mut Vec<Tag>) -> Result<usize> {
+        let (words, rest) = bytes.as_chunks::<WORD>();
+        for word in words {
+            let word = halves(u64::from_le_bytes(*word), self.order);
+            let time = self.unwrap.carry(word >> 10);
+            out.extend(decode(word).map(|tag| Tag { time, ..tag }));
+        }
+        Ok(bytes.len() - rest.len())
+    }
+
+    fn end(&mut self, rest: &[u8], offset: u64, _out: &mut Vec<Tag>) -> Result<()> {
+        if rest.is_empty() {
+            return Ok(());
+        }
+        Err(wrong("tags64", offset, format!("the file ends {} bytes into a word of {WORD}", rest.len())))
+    }
+
+    fn facts(&self) -> Facts {
+        Facts { tick: Some(1.0 / 256e9), wraps: self.unwrap.wraps(), ..Facts::default() }
+    }
+}
+
+/// Writes a file of words.
+pub(super) struct Encoder {
+    order: Order,
+}
+
+impl Encoder {
+    pub(super) fn new(order: Order) -> Self {
+        Self { order }
+    }
+}
+
+impl Encode for Encoder {
+    fn begin(&mut self, _out: &mut Vec<u8>) {}
+
+    fn encode(&mut self, tag: Tag, out: &mut Vec<u8>) -> Result<()> {
+        out.extend_from_slice(&halves(encode(tag)?, self.order).to_le_bytes());
+        Ok(())
+    }
+
+    fn end(&mut self, _out: &mut Vec<u8>) -> Result<()> {
+        Ok(())
+    }
+}
+
+pub(super) fn halves(word: u64, order: Order) -> u64 {
     match order {
         Order::LowFirst => word,
         Order::HighFirst => word.rotate_left(32),
@@ -118,7 +199,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(tags in prop::collection::vec((0..=MOST_TIME, 1_u8..16), 0..50), swapped: bool) {
+        fn what_is_written_is_read(tags in prop::collection::vec((0..=MOST_TIME, 1_u64..16), 0..50), swapped: bool) {
             let order = if swapped { Order::HighFirst } else { Order::LowFirst };
             let tags: Vec<Tag> = tags.into_iter().map(|(time, channels)| Tag { time, channels }).collect();
             prop_assert_eq!(read(&write(&tags, order).unwrap(), order).unwrap(), tags);

@@ -15,15 +15,15 @@ mod wire;
 
 use std::path::PathBuf;
 
-use qhal::{Address, Descriptor, Driver, OpenDevice, QuantumOrigin, Result};
+use qhal::{Address, Descriptor, Driver, Kind, OpenDevice, QuantumOrigin, Result};
 
 pub use keys::{Key, Keyring};
 pub use source::EntropyKeySource;
 
 use self::protocol::Serial;
 use self::wire::Wire;
-use super::family::{Family, Place, Told};
 use crate::catalogue::UsbId;
+use crate::family::{Family, Place, Told};
 use crate::transport::ports::{System, UsbDevice};
 
 /// The name of the driver.
@@ -32,6 +32,7 @@ pub const NAME: &str = "entropykey";
 const FAMILY: Family = Family {
     driver: NAME,
     device: "an Entropy Key",
+    kind: Kind::Entropy,
     origin: QuantumOrigin::Claimed,
     model_of,
     // The USB serial string is the base-64 form of the serial number.

@@ -7,14 +7,14 @@ pub mod emulator;
 pub mod protocol;
 mod source;
 
-use qhal::{Address, Descriptor, Driver, OpenDevice, QuantumOrigin, Result};
+use qhal::{Address, Descriptor, Driver, Kind, OpenDevice, QuantumOrigin, Result};
 
 pub use protocol::Mode;
 pub use source::OneRngSource;
 
 use self::source::{Info, Wire};
-use super::family::{Family, Place, Told};
 use crate::catalogue::UsbId;
+use crate::family::{Family, Place, Told};
 use crate::transport::ports::{System, UsbDevice};
 
 /// The name of the driver.
@@ -23,6 +23,7 @@ pub const NAME: &str = "onerng";
 const FAMILY: Family = Family {
     driver: NAME,
     device: "a OneRNG",
+    kind: Kind::Entropy,
     origin: QuantumOrigin::NotQuantum,
     model_of,
     // All units have the serial number `00` on USB.

@@ -10,13 +10,13 @@ mod source;
 
 use std::str::FromStr;
 
-use qhal::{Address, Descriptor, Driver, Error, ErrorKind, OpenDevice, QuantumOrigin, Result};
+use qhal::{Address, Descriptor, Driver, Error, ErrorKind, Kind, OpenDevice, QuantumOrigin, Result};
 
 pub use source::SwiftRngSource;
 
 use self::source::{Info, Wire};
-use super::family::{Family, Place, Told};
 use crate::catalogue::UsbId;
+use crate::family::{Family, Place, Told};
 use crate::transport::ports::{System, UsbDevice};
 
 /// The name of the driver.
@@ -25,6 +25,7 @@ pub const NAME: &str = "swiftrng";
 const FAMILY: Family = Family {
     driver: NAME,
     device: "a SwiftRNG",
+    kind: Kind::Entropy,
     origin: QuantumOrigin::NotQuantum,
     model_of,
     usb_serial_is_told: false,

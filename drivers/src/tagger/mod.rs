@@ -1,0 +1,3 @@
+//! Drivers of time taggers.
+
+pub mod tdc1;
