@@ -15,6 +15,7 @@ use qhal_drivers::entropy::qcicada::signature::PublicKey;
 use qhal_drivers::entropy::quantis_appliance;
 use qhal_drivers::entropy::swiftrng;
 use qhal_drivers::entropy::truerng::Mode;
+use qhal_drivers::tagger::tdc1;
 use qhal_drivers::transport::ports::System;
 
 use crate::https::HttpsWords;
@@ -58,6 +59,8 @@ pub struct DriverWords {
     pub bitbabbler_folds: Option<u8>,
     /// How a Quantis Appliance is reached.
     pub quantis_appliance: HttpsWords,
+    /// `nim` or `ttl`.
+    pub tdc1_signals: Option<String>,
 }
 
 impl Options {
@@ -120,6 +123,9 @@ impl Options {
             folds @ 0..=8 => folds,
             folds => return wrong("bitbabbler.folds", &folds.to_string(), "a number from 0 to 8"),
         };
+        let level = words.tdc1_signals.as_deref().map(str::parse).transpose();
+        let level = level.map_err(|error: Error| error.context("tdc1.signals"))?;
+        let tdc1 = level.map(|level| tdc1::Options { level }).unwrap_or_default();
         let drivers = DriverOptions {
             qcicada,
             entropykey,
@@ -133,6 +139,7 @@ impl Options {
             quantis_appliance: quantis_appliance::Options {
                 https: words.quantis_appliance.settings(quantis_appliance::NAME)?,
             },
+            tdc1,
         };
         Ok(Self { noise, processor, drivers, authority, signed: false })
     }

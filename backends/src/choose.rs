@@ -78,6 +78,7 @@ impl Choice {
                 Kind::Entropy => "random-number generator",
                 Kind::KeyLink => "key link",
                 Kind::Processor => "processor",
+                Kind::TimeTagger => "time tagger",
             };
             let (kind, mut message) = if self.passed_over.is_empty() {
                 (ErrorKind::NotFound, format!("no {noun} was found (policy {})", self.policy))

@@ -8,12 +8,14 @@ pub mod emulate;
 pub mod ensemble;
 pub mod https;
 pub mod kernel_pool;
+pub mod link;
 pub mod machine;
 pub mod random;
 pub mod registry;
 pub mod select;
 pub mod simulated;
 pub mod spec;
+pub mod tags;
 
 pub use catalog::{DriverWords, Options};
 pub use changes::{Change, changes};

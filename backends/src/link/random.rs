@@ -1,28 +1,28 @@
-//! Random numbers of simulated ends: they follow from the seed, and say so.
+//! Random numbers of ends that run in one process: they follow from the seed, and say so.
 
 use qhal::{Provenance, Result, SecureRandom};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
 /// A stream of a seed.
-pub(super) struct SeededRandom(ChaCha20Rng);
+pub(crate) struct SeededRandom(ChaCha20Rng);
 
 impl SeededRandom {
-    pub(super) fn new(seed: u64, stream: u64) -> Self {
+    pub(crate) fn new(seed: u64, stream: u64) -> Self {
         let mut random = ChaCha20Rng::seed_from_u64(seed);
         random.set_stream(stream);
         Self(random)
     }
 
     /// A random bit.
-    pub(super) fn bit(&mut self) -> bool {
+    pub(crate) fn bit(&mut self) -> bool {
         self.0.next_u32() & 1 == 1
     }
 }
 
 impl SecureRandom for SeededRandom {
     fn provenance(&self) -> Provenance {
-        super::PROVENANCE
+        Provenance::Simulated
     }
 
     fn fill(&mut self, out: &mut [u8]) -> Result<()> {

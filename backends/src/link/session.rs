@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use qhal::{Error, ErrorKind, Result, SecureRandom};
+use qhal::{Error, ErrorKind, Provenance, Result, SecureRandom};
 use qhal_distillation::authentication::Secrets;
 use qhal_distillation::session::{Alice, Bob, Config, MESSAGES, Outcome};
 use qhal_distillation::sifting::{Detection, Prepared};
 use zeroize::Zeroizing;
 
 use super::random::SeededRandom;
-use super::{PATIENCE, PROVENANCE};
+
+/// Patience of the ends with a channel that loses nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Blocks for which the preshared secret lasts without any key.
 const PRESHARED_BLOCKS: usize = 4096;
@@ -17,7 +19,7 @@ const PRESHARED_BLOCKS: usize = 4096;
 const MOST_MESSAGES: usize = 1_000_000;
 
 /// Alice and Bob.
-pub(super) struct Ends {
+pub(crate) struct Ends {
     alice: Alice,
     bob: Bob,
     block: u64,
@@ -25,19 +27,19 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    /// Two ends with a preshared secret that follows from the seed.
-    pub(super) fn new(config: &Config, seed: u64) -> Result<Self> {
+    /// Two ends with a preshared secret that follows from the seed, so that their keys are `Simulated` whatever they are made of.
+    pub(crate) fn new(config: &Config, seed: u64) -> Result<Self> {
         let mut preshared = Zeroizing::new(vec![0; Secrets::preshared_bytes(PRESHARED_BLOCKS, MESSAGES)]);
         SeededRandom::new(seed, 11).fill(&mut preshared)?;
         let random = Box::new(SeededRandom::new(seed, 12));
         let config = Config { patience: PATIENCE, ..config.clone() };
-        let alice = Alice::new(config.clone(), Secrets::new(&preshared)?, random, PROVENANCE)?;
-        let bob = Bob::new(config, Secrets::new(&preshared)?, PROVENANCE)?;
+        let alice = Alice::new(config.clone(), Secrets::new(&preshared)?, random, Provenance::Simulated)?;
+        let bob = Bob::new(config, Secrets::new(&preshared)?, Provenance::Simulated)?;
         Ok(Self { alice, bob, block: 0, now: Duration::ZERO })
     }
 
     /// One block: what became of it, the same at both ends.
-    pub(super) fn distil(
+    pub(crate) fn distil(
         &mut self,
         prepared: Box<dyn Prepared + Send>,
         detections: &[Detection],

@@ -10,9 +10,13 @@ mod processor;
 
 pub(crate) use chip::imitates;
 pub use chip::{SimulatedChip, target_of};
+pub use crate::link::{Alarm, LinkReport};
 pub use engine::Engine;
 pub use entropy::{SimulatedEntropy, operating_system_seed};
-pub use link::{ATTACKS, Alarm, LinkProtocol, LinkReport, LinkSettings, attack, simulate as simulate_link};
+pub use link::{
+    ATTACKS, LinkProtocol, LinkSettings, attack, simulate as simulate_link,
+    simulate_and_record as simulate_and_record_link,
+};
 pub use noise::{Failure, NoiseModel, NoiseSettings, Samples};
 pub use processor::{ProcessorSettings, SimulatedProcessor};
 pub use qhal_simulator::{PauliString, Plan, Precision, StateVector, limits};

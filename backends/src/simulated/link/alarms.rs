@@ -1,31 +1,11 @@
 //! What an operator is told of a link, from what can be seen at its ends.
 
-use qhal_distillation::session::Reason;
 use qhal_simulator::photonics::Monitors;
+
+use crate::link::Alarm;
 
 /// Standard deviations from which a difference is no chance.
 const SIGNIFICANT: f64 = 6.0;
-
-/// Something that is not as it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Alarm {
-    /// Its name, for scripts: that of the attack it points to, or of a [`Reason`].
-    pub name: &'static str,
-    /// What was seen.
-    pub what: String,
-    /// Whether what was detected meanwhile must not become a key.
-    pub discards: bool,
-}
-
-impl From<Reason> for Alarm {
-    fn from(reason: Reason) -> Self {
-        Self {
-            name: reason.as_str(),
-            what: "the block was discarded at both ends".to_owned(),
-            discards: true,
-        }
-    }
-}
 
 /// A ratio that was counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -3,23 +3,15 @@
 mod alarms;
 mod pairs;
 mod pulses;
-mod random;
-mod session;
 
-use std::time::Duration;
-
-use qhal::{Error, ErrorKind, Provenance, Result, SecretKey};
-use qhal_distillation::finite::{Bound, Epsilons};
-use qhal_distillation::session::{Config, Outcome, Protocol, Reason};
+use qhal::{Error, ErrorKind, Result, Tag};
+use qhal_distillation::session::{Config, Protocol};
 use qhal_distillation::sifting::{Detection, Prepared};
 use qhal_simulator::photonics::Attack;
 
-pub use alarms::Alarm;
+use crate::link::random;
+use crate::link::{BLOCK_DETECTIONS, Ends, LinkReport};
 use alarms::Observed;
-use session::Ends;
-
-/// Detections after which a block is closed: what finite-key bounds like, and what fits in memory.
-const BLOCK_DETECTIONS: usize = 4_000_000;
 
 /// Which link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,53 +59,19 @@ pub fn attack(name: &str, fraction: f64) -> Result<Attack> {
     Attack::named(name, fraction)
 }
 
-/// What a simulated link came to.
-#[derive(Debug, Default)]
-pub struct LinkReport {
-    /// Blocks that were distilled, or discarded.
-    pub blocks: u64,
-    /// Blocks that gave a key.
-    pub blocks_with_key: u64,
-    /// Events at the receiver (coincidences of pairs) that went into sifting.
-    pub detections: u64,
-    /// Bits of the key basis after sifting.
-    pub sifted_bits: u64,
-    /// Error ratio of the sifted bits of both bases, from the records of both ends.
-    pub qber: f64,
-    /// Bits disclosed by reconciliation and verification.
-    pub leak_bits: u64,
-    /// Bits of the keys that were given out.
-    pub secret_bits: u64,
-    /// Simulated seconds.
-    pub seconds: f64,
-    /// The bound that the lengths come from, once there is a key.
-    pub bound: Option<Bound>,
-    /// ε of secrecy and correctness of each block.
-    pub epsilons: Option<Epsilons>,
-    /// Alarms, each once.
-    pub alarms: Vec<Alarm>,
-    /// The keys: equal at both ends, or not here.
-    pub keys: Vec<SecretKey>,
-}
-
-impl LinkReport {
-    /// Secret bits a simulated second.
-    pub fn skr(&self) -> f64 {
-        if self.seconds > 0.0 { self.secret_bits as f64 / self.seconds } else { 0.0 }
-    }
-
-    fn alarm(&mut self, alarm: Alarm) {
-        if !self.alarms.iter().any(|known| known.name == alarm.name) {
-            self.alarms.push(alarm);
-        }
-    }
-}
-
 /// What the quantum channel gave for one block.
 struct Block {
     prepared: Box<dyn Prepared + Send>,
     detections: Vec<Detection>,
     observed: Observed,
+}
+
+/// Who looks on while a link runs.
+struct Watch<'a> {
+    /// Hears how many seconds of the block are done; may end the run with an error.
+    go_on: &'a mut dyn FnMut(f64) -> Result<()>,
+    /// Hears the tags of either end, frame by frame.
+    tags: &'a mut dyn FnMut(&[Tag], &[Tag]) -> Result<()>,
 }
 
 /// The quantum side of a link: time after time, blocks of detections.
@@ -122,7 +80,7 @@ trait Channel {
     fn protocol(&self) -> Protocol;
 
     /// The next block, of at most this many seconds; gives how long it took.
-    fn block(&mut self, seconds: f64, go_on: &mut dyn FnMut(f64) -> Result<()>) -> Result<(Block, f64)>;
+    fn block(&mut self, seconds: f64, watch: &mut Watch<'_>) -> Result<(Block, f64)>;
 }
 
 /// Runs a link. `go_on` hears the share that is done and may end it with an error.
@@ -130,6 +88,30 @@ trait Channel {
 /// # Errors
 /// `InvalidInput` for settings that cannot be; what `go_on` says.
 pub fn simulate(settings: &LinkSettings, go_on: &mut dyn FnMut(f64) -> Result<()>) -> Result<LinkReport> {
+    run(settings, go_on, &mut |_, _| Ok(()))
+}
+
+/// Runs a link of pairs as [`simulate`] does and hands on what the taggers of both ends send, frame by frame; within a frame times rise.
+///
+/// # Errors
+/// Those of [`simulate`]; `Unsupported` for faint pulses, of which one end has no tagger; what `tags` says.
+pub fn simulate_and_record(
+    settings: &LinkSettings,
+    go_on: &mut dyn FnMut(f64) -> Result<()>,
+    tags: &mut dyn FnMut(&[Tag], &[Tag]) -> Result<()>,
+) -> Result<LinkReport> {
+    if settings.protocol != LinkProtocol::Bbm92 {
+        let message = "tags of both ends are there for bbm92 only: in bb84-decoy one end sends";
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
+    run(settings, go_on, tags)
+}
+
+fn run(
+    settings: &LinkSettings,
+    go_on: &mut dyn FnMut(f64) -> Result<()>,
+    tags: &mut dyn FnMut(&[Tag], &[Tag]) -> Result<()>,
+) -> Result<LinkReport> {
     if !(settings.seconds > 0.0 && settings.seconds <= 3600.0) {
         let why = format!("a link is simulated for up to an hour, not for {} s", settings.seconds);
         return Err(Error::new(ErrorKind::InvalidInput, why));
@@ -146,7 +128,7 @@ pub fn simulate(settings: &LinkSettings, go_on: &mut dyn FnMut(f64) -> Result<()
         let left = settings.seconds - report.seconds;
         let done = report.seconds;
         let mut share = |seconds: f64| go_on((done + seconds) / settings.seconds);
-        let (block, took) = channel.block(left, &mut share)?;
+        let (block, took) = channel.block(left, &mut Watch { go_on: &mut share, tags: &mut *tags })?;
         report.seconds += took;
         report.blocks += 1;
         report.detections += block.detections.len() as u64;
@@ -160,30 +142,8 @@ pub fn simulate(settings: &LinkSettings, go_on: &mut dyn FnMut(f64) -> Result<()
             // Neither end begins to distil what somebody else may know.
             continue;
         }
-        match ends.distil(block.prepared, &block.detections)? {
-            Outcome::Key { key, report: of_block, .. } => {
-                report.blocks_with_key += 1;
-                report.leak_bits += of_block.leak_bits + u64::from(of_block.verification_bits);
-                report.secret_bits += key.bits() as u64;
-                report.bound = Some(of_block.bound());
-                report.keys.push(key);
-            }
-            Outcome::Discarded { reason, .. } => {
-                if reason.is_alarm() || reason == Reason::NothingLeft {
-                    report.alarm(Alarm::from(reason));
-                }
-            }
-            Outcome::Undecided { .. } => {
-                return Err(Error::new(ErrorKind::Other, "a block over a perfect channel stayed undecided"));
-            }
-        }
+        report.book(ends.distil(block.prepared, &block.detections)?)?;
     }
     report.qber = if compared > 0 { errors as f64 / compared as f64 } else { 0.0 };
     Ok(report)
 }
-
-/// Where everything here comes from.
-const PROVENANCE: Provenance = Provenance::Simulated;
-
-/// Patience of the ends with a channel that loses nothing.
-const PATIENCE: Duration = Duration::from_secs(1);

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use qhal::Result;
+use qhal::{Result, Tag};
 use qhal_distillation::coincidence::{Clock, PairLink as Expectation, Search, matches, synchronise};
 use qhal_distillation::session::Protocol;
 use qhal_distillation::sifting::{Basis, Detection, Pulse};
-use qhal_drivers::tags::{Tag, tags64};
+use qhal_drivers::tags::tags64;
 use qhal_simulator::photonics::{
-    CHANNELS, Click, ClockError, Detector, Fibre, Monitors, PairLink, PairRun, PairSource, UNITS_PER_NS,
+    Click, ClockError, Detector, Fibre, Monitors, PairLink, PairRun, PairSource, UNITS_PER_NS,
 };
 
 use super::alarms::{Counted, Observed};
 use super::random::SeededRandom;
-use super::{BLOCK_DETECTIONS, Block, Channel, LinkSettings};
+use super::{BLOCK_DETECTIONS, Block, Channel, LinkSettings, Watch};
+use crate::link::Receiver;
 
 /// Seconds of a frame, and of what the clocks are compared on.
 const FRAME: f64 = 0.5;
@@ -24,6 +25,7 @@ const WINDOW: u64 = UNITS_PER_NS as u64;
 pub(super) struct Pairs {
     run: PairRun,
     clock: Option<Clock>,
+    receiver: Receiver,
     random: SeededRandom,
     /// Coincidences so far: the slots.
     slots: u64,
@@ -41,24 +43,18 @@ impl Pairs {
             attack: settings.attack,
         };
         let random = SeededRandom::new(settings.seed, 14);
-        Ok(Self { run: link.start(settings.seed)?, clock: None, random, slots: 0 })
-    }
-
-    /// Basis and bit of an event; what is ambiguous is drawn.
-    fn result(&mut self, tag: Tag) -> (Basis, bool) {
-        let fired = |check: usize| CHANNELS[check].map(|channel| tag.channels & channel != 0);
-        let (key, check) = (fired(0), fired(1));
-        let in_check = check[0] || check[1];
-        let use_check = if (key[0] || key[1]) && in_check { self.random.bit() } else { in_check };
-        let values = if use_check { check } else { key };
-        let value = if values[0] && values[1] { self.random.bit() } else { values[1] };
-        (if use_check { Basis::X } else { Basis::Z }, value)
+        Ok(Self {
+            run: link.start(settings.seed)?,
+            clock: None,
+            receiver: Receiver::default(),
+            random,
+            slots: 0,
+        })
     }
 
     /// Tags as a tagger would have sent them.
     fn tags(clicks: &[Click]) -> Result<Vec<Tag>> {
-        let tags: Vec<Tag> =
-            clicks.iter().map(|click| Tag { time: click.time, channels: click.channels }).collect();
+        let tags: Vec<Tag> = clicks.iter().map(|click| Tag::new(click.time, click.channels.into())).collect();
         tags64::read(&tags64::write(&tags, tags64::Order::LowFirst)?, tags64::Order::LowFirst)
     }
 }
@@ -68,7 +64,7 @@ impl Channel for Pairs {
         Protocol::Pairs
     }
 
-    fn block(&mut self, seconds: f64, go_on: &mut dyn FnMut(f64) -> Result<()>) -> Result<(Block, f64)> {
+    fn block(&mut self, seconds: f64, watch: &mut Watch<'_>) -> Result<(Block, f64)> {
         let mut prepared = BTreeMap::new();
         let mut detections = Vec::new();
         let (mut passed, mut synchronised) = (0.0, true);
@@ -79,8 +75,9 @@ impl Channel for Pairs {
             let frame = self.run.frame(length);
             passed += length;
             monitors = frame.monitors;
-            go_on(passed)?;
+            (watch.go_on)(passed)?;
             let (a, b) = (Self::tags(&frame.clicks[0])?, Self::tags(&frame.clicks[1])?);
+            (watch.tags)(&a, &b)?;
             let times = |tags: &[Tag]| tags.iter().map(|tag| tag.time).collect::<Vec<u64>>();
             let (times_a, times_b) = (times(&a), times(&b));
             let clock = match self.clock {
@@ -95,7 +92,8 @@ impl Channel for Pairs {
             // What tracking found is where the next frame begins.
             self.clock = Some(Clock { offset: clock.offset + found.drift, ..clock });
             for (one, other) in found.pairs {
-                let (mine, theirs) = (self.result(a[one]), self.result(b[other]));
+                let mine = self.receiver.result(a[one], &mut self.random);
+                let theirs = self.receiver.result(b[other], &mut self.random);
                 let slot = self.slots;
                 self.slots += 1;
                 prepared.insert(slot, Pulse::new(mine.0, mine.1, 0));

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use qhal::Result;
+use qhal::{Result, Tag};
 use qhal_distillation::finite::Intensities;
 use qhal_distillation::session::Protocol;
 use qhal_distillation::sifting::{Basis, Detection, Prepared, Pulse};
-use qhal_drivers::tags::{Tag, tags64};
+use qhal_drivers::tags::tags64;
 use qhal_simulator::photonics::{
     CHANNELS, ClockError, Detector, Fibre, PulseLink, Receiver, UNITS_PER_NS, WeakPulseRun, WeakPulses,
     prepared,
@@ -14,7 +14,7 @@ use qhal_simulator::photonics::{
 
 use super::alarms::{Counted, Observed};
 use super::random::SeededRandom;
-use super::{BLOCK_DETECTIONS, Block, Channel, LinkSettings};
+use super::{BLOCK_DETECTIONS, Block, Channel, LinkSettings, Watch};
 
 /// Pulses a second.
 const RATE: f64 = 1e8;
@@ -58,7 +58,7 @@ pub(super) struct Pulses {
 #[derive(Clone, Copy)]
 struct Slot {
     number: u64,
-    channels: u8,
+    channels: u64,
 }
 
 impl Pulses {
@@ -126,7 +126,7 @@ impl Pulses {
 
     /// Basis and bit of a slot; what is ambiguous is drawn, never thrown away.
     fn detection(&mut self, slot: Slot) -> Detection {
-        let fired = |check: usize| CHANNELS[check].map(|channel| slot.channels & channel != 0);
+        let fired = |check: usize| CHANNELS[check].map(|channel| slot.channels & u64::from(channel) != 0);
         let (key, check) = (fired(0), fired(1));
         let in_key = key[0] || key[1];
         let in_check = check[0] || check[1];
@@ -189,7 +189,7 @@ impl Channel for Pulses {
         Protocol::TwoDecoys(SOURCE)
     }
 
-    fn block(&mut self, seconds: f64, go_on: &mut dyn FnMut(f64) -> Result<()>) -> Result<(Block, f64)> {
+    fn block(&mut self, seconds: f64, watch: &mut Watch<'_>) -> Result<(Block, f64)> {
         let most = (seconds * RATE).ceil().max(1.0) as u64;
         let mut detections = Vec::new();
         let (mut pulses, mut outside, mut coherent) = (0, 0, true);
@@ -201,7 +201,7 @@ impl Channel for Pulses {
             monitors = frame.monitors;
             // From here on everything is as with a tagger: bytes in, tags out.
             let tags: Vec<Tag> =
-                frame.clicks.iter().map(|click| Tag { time: click.time, channels: click.channels }).collect();
+                frame.clicks.iter().map(|click| Tag::new(click.time, click.channels.into())).collect();
             let tags =
                 tags64::read(&tags64::write(&tags, tags64::Order::LowFirst)?, tags64::Order::LowFirst)?;
             let (found, without, common) = self.slots(&tags);
@@ -214,7 +214,7 @@ impl Channel for Pulses {
                     detections.push(detection);
                 }
             }
-            go_on(pulses as f64 / RATE)?;
+            (watch.go_on)(pulses as f64 / RATE)?;
         }
         let observed = self.observed(&detections, pulses as f64, outside, coherent, monitors);
         let prepared = Box::new(FromSeed { source: self.source.clone(), seed: self.seed });
