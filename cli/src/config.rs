@@ -35,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) bitbabbler: BitBabblerSection,
     #[serde(rename = "quantis-appliance")]
     pub(crate) quantis_appliance: HttpsSection,
+    pub(crate) tdc1: Tdc1Section,
     pub(crate) simulated: SimulatedSection,
     /// `[kme]` and what belongs to it: a key manager.
     pub(crate) kme: Option<KmeSection>,
@@ -181,6 +182,14 @@ pub(crate) struct InfiniteNoiseSection {
 pub(crate) struct BitBabblerSection {
     /// How often every block is folded, 0 to 8.
     pub(crate) folds: Option<u8>,
+}
+
+/// `[tdc1]`: how TDC1 time taggers are opened.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Tdc1Section {
+    /// What their inputs expect: `nim` or `ttl`.
+    pub(crate) signals: Option<String>,
 }
 
 /// `[simulated.…]`: the simulated devices.

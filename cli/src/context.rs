@@ -11,6 +11,7 @@ use crate::config::{self, Config};
 pub(crate) const RNG_POLICY: Policy = Policy::RequireHardware;
 pub(crate) const LINK_POLICY: Policy = Policy::RequireHardware;
 pub(crate) const RUN_POLICY: Policy = Policy::PreferHardware;
+pub(crate) const TAGS_POLICY: Policy = Policy::RequireHardware;
 
 /// The configuration with the flags that every command has.
 pub(crate) struct Context {
@@ -59,6 +60,7 @@ impl Context {
             infnoise_whitening: config.infnoise.whitening,
             bitbabbler_folds: config.bitbabbler.folds,
             quantis_appliance: config.quantis_appliance.words(),
+            tdc1_signals: config.tdc1.signals.clone(),
         }
     }
 

@@ -35,6 +35,22 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
+/// Reads a short time in seconds: a number with `fs`, `ps`, `ns`, `us` or `ms`.
+pub(crate) fn short_seconds(text: &str) -> Result<f64, String> {
+    const UNITS: [(&str, f64); 5] = [("fs", 1e-15), ("ps", 1e-12), ("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3)];
+    let seconds = scaled(text, &UNITS).filter(|seconds| *seconds > 0.0);
+    seconds.ok_or_else(|| format!("'{text}' is not a short time: write 500ps, 1ns or 0.1us"))
+}
+
+/// Reads a coincidence window, in units of 1/256 ns.
+pub(crate) fn window(text: &str) -> Result<u64, String> {
+    let units = short_seconds(text)? * 256e9;
+    if (2.0..=256e6).contains(&units.round()) {
+        return Ok(units.round() as u64);
+    }
+    Err(format!("'{text}' is out of range: a coincidence window is 8ps at least and 1ms at most"))
+}
+
 /// Bytes for people: at most three figures and a binary unit.
 pub(crate) fn bytes_for_people(bytes: u64) -> String {
     let mut value = bytes as f64;
@@ -92,6 +108,17 @@ mod tests {
         }
         for bad in ["", "0s", "5", "5h", "-1s", "1e3s", "infs", "99999999999s"] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn windows_are_read_in_units() {
+        for (text, units) in [("1ns", 256), ("500ps", 128), ("0.1us", 25_600), ("1 ms", 256_000_000)] {
+            assert_eq!(window(text), Ok(units), "{text}");
+        }
+        assert_eq!(short_seconds("81ps").map(|seconds| (seconds * 1e15).round()), Ok(81_000.0));
+        for bad in ["", "1", "0ns", "1s", "-1ns", "1ps", "2ms"] {
+            assert!(window(bad).is_err(), "{bad}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! The words of `qhal link`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 use qhal_backends::simulated::LinkProtocol;
 
@@ -32,6 +34,9 @@ pub(crate) struct SimulateArgs {
     /// Makes the run repeatable [default: taken from the operating system].
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+    /// Write what the taggers of both ends send into these two files, for `tags correlate` and `tags distill` (bbm92 only).
+    #[arg(long, num_args = 2, value_names = ["A", "B"])]
+    pub(crate) tags: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

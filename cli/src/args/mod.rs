@@ -7,6 +7,7 @@ mod link;
 mod rng;
 mod run;
 mod serve;
+mod tags;
 mod translate;
 
 use std::path::PathBuf;
@@ -18,12 +19,16 @@ use qhal_backends::DeviceSpec;
 pub(crate) use bench::{BenchArgs, BenchCommand, BenchLimitsArgs, BenchStatevectorArgs};
 pub(crate) use device::{DevicesArgs, DoctorArgs, EmulateArgs, InfoArgs};
 pub(crate) use kme::{KmeCommand, KmeServeArgs, PkiCommand, PkiNewArgs};
-pub(crate) use link::{LinkCommand, SimulateArgs};
+pub(crate) use link::{LinkCommand, ProtocolArg, SimulateArgs};
 pub(crate) use rng::{
     AssessArgs, CombineArg, FeedArgs, Format, OutputArg, ReadArgs, RecordArgs, RngCommand, TestArgs,
 };
 pub(crate) use run::{EngineArgs, PrecisionArg, RunArgs, Show};
 pub(crate) use serve::ServeArgs;
+pub(crate) use tags::{
+    TagsCommand, TagsConvertArgs, TagsCorrelateArgs, TagsDistillArgs, TagsInfoArgs, TagsProtocolArg,
+    TagsReadArgs, TagsRecordArgs,
+};
 pub(crate) use translate::TranslateArgs;
 
 /// One way to talk to quantum hardware: random-number generators, key links and processors.
@@ -83,6 +88,9 @@ pub(crate) enum Command {
     /// Key-distribution links.
     #[command(subcommand)]
     Link(LinkCommand),
+    /// Recordings of time taggers.
+    #[command(subcommand)]
+    Tags(TagsCommand),
     /// Serve random bytes over HTTP, EGD and sockets, and keep the devices alive, until Ctrl-C.
     #[command(after_help = "Example: qhal serve --device hwrng --listen 127.0.0.1:7780")]
     Serve(ServeArgs),

@@ -1,5 +1,7 @@
 //! `qhal info DEVICE`: opens a device and shows all it tells.
 
+use std::time::Duration;
+
 use qhal::processor::Couplings;
 use qhal::{Health, OpenDevice, Result};
 use serde_json::{Value, json};
@@ -9,6 +11,9 @@ use crate::args::InfoArgs;
 use crate::context::Context;
 use crate::failure::Outcome;
 use crate::report;
+
+/// How long the inputs of a tagger are counted.
+const GATE: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(context: &Context, args: &InfoArgs) -> Outcome {
     let registry = context.registry()?;
@@ -84,6 +89,19 @@ fn figures(device: &mut OpenDevice) -> Result<(Vec<(String, String)>, Value)> {
                     "min_key_bits": status.min_key_bits,
                     "max_key_bits": status.max_key_bits,
                 }),
+            )
+        }
+        OpenDevice::TimeTagger(tagger) => {
+            let inputs = tagger.inputs();
+            let rates = tagger.rates(GATE)?;
+            let words: Vec<String> = rates.iter().map(|rate| format!("{rate:.0}")).collect();
+            (
+                vec![
+                    ("inputs".to_owned(), inputs.count.to_string()),
+                    ("resolution".to_owned(), format!("{} ps", inputs.resolution_ps)),
+                    ("events a second".to_owned(), words.join(", ")),
+                ],
+                json!({ "inputs": inputs.count, "resolution_ps": inputs.resolution_ps, "rates": rates }),
             )
         }
         OpenDevice::Processor(processor) => {

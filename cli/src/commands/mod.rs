@@ -15,6 +15,7 @@ mod run;
 mod serve;
 mod show;
 mod status;
+mod tags;
 mod translate;
 
 use crate::args::{Arguments, Command, PolicyArgs};
@@ -41,6 +42,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Some(Command::Kme(command)) => kme::run(&context, &command),
         Some(Command::Pki(command)) => kme::pki(&context, &command),
         Some(Command::Link(command)) => link::run(&context, &command),
+        Some(Command::Tags(command)) => tags::run(&context, &command),
         Some(Command::Serve(args)) => serve::run(&context, &args),
         Some(Command::Run(args)) => run::run(&context, &args),
         Some(Command::Translate(args)) => translate::run(&context, &args),

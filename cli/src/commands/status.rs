@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::show;
 use crate::args::PolicyArgs;
-use crate::context::{Context, LINK_POLICY, RNG_POLICY, RUN_POLICY};
+use crate::context::{Context, LINK_POLICY, RNG_POLICY, RUN_POLICY, TAGS_POLICY};
 use crate::failure::Outcome;
 use crate::report;
 
@@ -20,6 +20,7 @@ pub(crate) fn run(context: &Context, args: PolicyArgs) -> Outcome {
         (Kind::Entropy, policy_of(RNG_POLICY, config.rng.policy), config.rng.device.as_ref()),
         (Kind::KeyLink, policy_of(LINK_POLICY, None), None),
         (Kind::Processor, policy_of(RUN_POLICY, config.run.policy), config.run.device.as_ref()),
+        (Kind::TimeTagger, policy_of(TAGS_POLICY, None), None),
     ]
     .into_iter()
     .map(|(kind, policy, spec)| {
@@ -57,7 +58,7 @@ pub(crate) fn run(context: &Context, args: PolicyArgs) -> Outcome {
     }
     report::line("")?;
     for (choice, health) in &choices {
-        let kind = report::bold(&format!("{:<9}", choice.kind));
+        let kind = report::bold(&format!("{:<11}", choice.kind));
         match &choice.chosen {
             Some(device) => {
                 let health = match health {
@@ -70,7 +71,7 @@ pub(crate) fn run(context: &Context, args: PolicyArgs) -> Outcome {
             None => report::line(format!("{kind}  none would be used under policy {}", choice.policy))?,
         }
         for over in &choice.passed_over {
-            report::line(format!("           not {}: {}", over.id, over.reason))?;
+            report::line(format!("             not {}: {}", over.id, over.reason))?;
         }
     }
     Ok(())
