@@ -8,13 +8,13 @@ mod link;
 mod noise;
 mod processor;
 
+pub use crate::link::{Alarm, LinkReport};
 pub(crate) use chip::imitates;
 pub use chip::{SimulatedChip, target_of};
-pub use crate::link::{Alarm, LinkReport};
 pub use engine::Engine;
 pub use entropy::{SimulatedEntropy, operating_system_seed};
 pub use link::{
-    ATTACKS, LinkProtocol, LinkSettings, attack, simulate as simulate_link,
+    ATTACKS, LinkProtocol, LinkSettings, TakeTags, attack, simulate as simulate_link,
     simulate_and_record as simulate_and_record_link,
 };
 pub use noise::{Failure, NoiseModel, NoiseSettings, Samples};

@@ -38,12 +38,15 @@ pub(crate) struct TagsReadArgs {
     /// The time base of quTAG files, which do not tell it: 1ps, 81ps.
     #[arg(long, value_parser = units::short_seconds, default_value = "1ps", value_name = "TIME")]
     pub(crate) time_base: f64,
+    /// The input that the sync input of a PicoQuant instrument counts as.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64), default_value_t = 64, value_name = "INPUT")]
+    pub(crate) sync_input: u32,
 }
 
 impl TagsReadArgs {
     /// The recording at a path.
     pub(crate) fn recording(&self, path: &std::path::Path) -> Recording {
-        let options = ReadOptions { qutag_tick: self.time_base };
+        let options = ReadOptions { qutag_tick: self.time_base, ptu_sync_input: self.sync_input };
         Recording { path: path.to_owned(), format: self.from, options }
     }
 }

@@ -14,12 +14,14 @@ const WINDOW: usize = 64 * 1024;
 pub struct ReadOptions {
     /// The time base of quTAG files in seconds: their records do not tell it.
     pub qutag_tick: f64,
+    /// The input, 1 to 64, that the sync input's events of a PicoQuant file become.
+    pub ptu_sync_input: u32,
 }
 
 impl Default for ReadOptions {
-    /// quTAG's own time base: a picosecond.
+    /// quTAG's own time base, a picosecond; the last input.
     fn default() -> Self {
-        Self { qutag_tick: 1e-12 }
+        Self { qutag_tick: 1e-12, ptu_sync_input: 64 }
     }
 }
 
@@ -88,7 +90,7 @@ impl<R: Read> TagReader<R> {
             Format::Tags64Swapped => Box::new(tags64::Decoder::new(tags64::Order::HighFirst)),
             Format::Tags64Hex => Box::new(text::Lines::new(text::Line::Word(tags64::Unwrap::default()))),
             Format::Text => Box::new(text::Lines::new(text::Line::Mask)),
-            Format::Ptu => Box::new(ptu::Decoder::new()),
+            Format::Ptu => Box::new(ptu::Decoder::new(options.ptu_sync_input)?),
             Format::QutagBinary => Box::new(qutag::Decoder::new(options.qutag_tick, qutag::HEADER)?),
             Format::QutagRaw => Box::new(qutag::Decoder::new(options.qutag_tick, 0)?),
             Format::QutagText => Box::new(text::Lines::new(qutag::lines(options.qutag_tick)?)),

@@ -66,12 +66,15 @@ struct Block {
     observed: Observed,
 }
 
+/// Hears the tags of either end, frame by frame, and may end the run with an error.
+pub type TakeTags<'a> = &'a mut dyn FnMut(&[Tag], &[Tag]) -> Result<()>;
+
 /// Who looks on while a link runs.
 struct Watch<'a> {
     /// Hears how many seconds of the block are done; may end the run with an error.
     go_on: &'a mut dyn FnMut(f64) -> Result<()>,
     /// Hears the tags of either end, frame by frame.
-    tags: &'a mut dyn FnMut(&[Tag], &[Tag]) -> Result<()>,
+    tags: TakeTags<'a>,
 }
 
 /// The quantum side of a link: time after time, blocks of detections.
@@ -98,7 +101,7 @@ pub fn simulate(settings: &LinkSettings, go_on: &mut dyn FnMut(f64) -> Result<()
 pub fn simulate_and_record(
     settings: &LinkSettings,
     go_on: &mut dyn FnMut(f64) -> Result<()>,
-    tags: &mut dyn FnMut(&[Tag], &[Tag]) -> Result<()>,
+    tags: TakeTags<'_>,
 ) -> Result<LinkReport> {
     if settings.protocol != LinkProtocol::Bbm92 {
         let message = "tags of both ends are there for bbm92 only: in bb84-decoy one end sends";
@@ -110,7 +113,7 @@ pub fn simulate_and_record(
 fn run(
     settings: &LinkSettings,
     go_on: &mut dyn FnMut(f64) -> Result<()>,
-    tags: &mut dyn FnMut(&[Tag], &[Tag]) -> Result<()>,
+    tags: TakeTags<'_>,
 ) -> Result<LinkReport> {
     if !(settings.seconds > 0.0 && settings.seconds <= 3600.0) {
         let why = format!("a link is simulated for up to an hour, not for {} s", settings.seconds);

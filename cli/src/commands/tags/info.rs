@@ -94,7 +94,7 @@ fn packet_without_times(path: &Path) -> Outcome<Option<Packet>> {
     let mut file = std::fs::File::open(path).map_err(cannot)?;
     let mut start = Vec::new();
     Read::by_ref(&mut file).take(24).read_to_end(&mut start).map_err(cannot)?;
-    if !Packet::kind_of(&start).is_some_and(|kind| kind > 2) {
+    if Packet::kind_of(&start).is_none_or(|kind| kind <= 2) {
         return Ok(None);
     }
     let mut bytes = start;

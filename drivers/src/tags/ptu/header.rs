@@ -191,6 +191,8 @@ pub(super) fn write(record_type: u32, out: &mut Vec<u8>) -> u64 {
     tag("Measurement_SubMode", INTEGER, 0, out);
     tag("TTResultFormat_TTTRRecType", INTEGER, record_type.into(), out);
     tag("TTResultFormat_BitsPerRecord", INTEGER, 32, out);
+    // In ms; phconvert asks for it. 0: nobody set how long to measure.
+    tag("MeasDesc_AcquisitionTime", INTEGER, 0, out);
     tag("MeasDesc_Resolution", FLOAT, tick, out);
     tag("MeasDesc_GlobalResolution", FLOAT, tick, out);
     tag("TTResult_NumberOfRecords", INTEGER, 0, out);

@@ -1,9 +1,8 @@
 //! PicoQuant's unified files (`.ptu`), T2 mode: a header of tags, then records of 32 bits with the wraps of the clock among them.
 //!
 //! Source: the layouts as phconvert and ptufile read them (github.com/Photon-HDF5/phconvert, cgohlke/ptufile), which follow
-//! PicoQuant's own demonstration code. Channels keep the numbers that code gives them: in the HydraHarp's layout and its
-//! successors' the sync input is channel 0 and input n is channel n; bit k of a mask is channel k. Markers are counted and passed
-//! over. Files are written in the layout of HydraHarp 2 with a tick of 1/256 ns, so that no time is rounded.
+//! PicoQuant's own demonstration code. Channel k of a record is bit k of a mask: input k + 1 as it is written on a HydraHarp. Its sync
+//! input, which can take a detector too, becomes the last input, or the one that is asked for. Markers are counted and passed over. Files are written in the layout of HydraHarp 2 with a tick of 1/256 ns, so that no time is rounded.
 //!
 //! T3 files hold times relative to a laser's pulses and no common time of two ends: they are refused.
 
@@ -22,18 +21,23 @@ use super::{Decode, Encode, Facts, MOST_TIME, Tag, unfit, wrong};
 /// The first bytes of every file.
 pub const MAGIC: &[u8; 8] = b"PQTTTR\0\0";
 
+/// The bit of the sync input where nobody says.
+const SYNC: u32 = 63;
 /// Bytes of a record.
 const RECORD: usize = 4;
 const NAME: &str = "ptu";
 
 /// Reads a file.
 pub(super) struct Decoder {
+    /// The bit of the sync input.
+    sync: u32,
     header: HeaderReader,
     body: Option<Body>,
 }
 
 /// What is known once the header was read.
 struct Body {
+    sync: u32,
     header: Header,
     layout: Layout,
     /// Ticks that the wraps so far stand for.
@@ -44,8 +48,15 @@ struct Body {
 }
 
 impl Decoder {
-    pub(super) fn new() -> Self {
-        Self { header: HeaderReader::default(), body: None }
+    /// With this input, 1 to 64, for the sync input's events.
+    pub(super) fn new(sync_input: u32) -> Result<Self> {
+        let sync = sync_input.checked_sub(1).filter(|bit| *bit <= SYNC).ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                format!("the sync input cannot be input {sync_input}: 1 to 64"),
+            )
+        })?;
+        Ok(Self { sync, header: HeaderReader::default(), body: None })
     }
 }
 
@@ -65,6 +76,7 @@ impl Decode for Decoder {
                     used += count;
                     let layout = Layout::of(header.record_type).ok_or_else(|| unknown(header.record_type))?;
                     self.body = Some(Body {
+                        sync: self.sync,
                         header: *header,
                         layout,
                         wrapped: 0,
@@ -123,14 +135,7 @@ impl Body {
                     let time = ticks.and_then(|ticks| self.header.scale.units(ticks));
                     let time = time
                         .ok_or_else(|| wrong(NAME, at(), "the times grow beyond 2^62 units of 1/256 ns"))?;
-                    if channel > 63 {
-                        return Err(wrong(
-                            NAME,
-                            at(),
-                            format!("channel {channel} is beyond the 64 of a mask"),
-                        ));
-                    }
-                    self.merge.push(time, channel, out);
+                    self.merge.push(time, channel.unwrap_or(self.sync), out);
                 }
                 records::Meaning::Wrapped(ticks) => self.wrapped = self.wrapped.saturating_add(ticks),
                 records::Meaning::Marker => self.markers += 1,
@@ -200,8 +205,8 @@ impl Encode for Encoder {
         let time = (since % records::WRAP) as u32;
         for channel in inputs(tag) {
             match channel {
-                0 => self.record(true, 0, time, out),
-                _ => self.record(false, channel - 1, time, out),
+                SYNC => self.record(true, 0, time, out),
+                _ => self.record(false, channel, time, out),
             }
         }
         Ok(())

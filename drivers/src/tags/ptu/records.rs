@@ -3,8 +3,8 @@
 /// What a record says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// A channel fired, so many ticks after the last wrap.
-    Fired { channel: u32, ticks: u64 },
+    /// A channel (none: the sync input) fired, so many ticks after the last wrap.
+    Fired { channel: Option<u32>, ticks: u64 },
     /// The clock began again: so many ticks passed.
     Wrapped(u64),
     /// A marker input changed.
@@ -51,8 +51,8 @@ const LAYOUTS: [Layout; 6] = [
 pub(super) const WRITTEN: u32 = 0x0101_0204;
 /// Ticks of a wrap in that layout.
 pub(super) const WRAP: u64 = 33_554_432;
-/// Wraps that one record can tell of.
-pub(super) const MOST_WRAPS: u64 = (1 << 25) - 1;
+/// Wraps that one record tells of when it is written here: there is room for more, but ptufile reads ten bits (2026.2.6).
+pub(super) const MOST_WRAPS: u64 = (1 << 10) - 1;
 /// The special channel of a wrap.
 pub(super) const WRAPPED: u32 = 63;
 
@@ -77,13 +77,13 @@ impl Layout {
             Form::PicoHarp => match (word >> 28, word & 0x0FFF_FFFF) {
                 (15, time) if time & 0xF == 0 => Meaning::Wrapped(PICOHARP_WRAP),
                 (15, _) => Meaning::Marker,
-                (channel, time) => Meaning::Fired { channel, ticks: time.into() },
+                (channel, time) => Meaning::Fired { channel: Some(channel), ticks: time.into() },
             },
             Form::HydraHarp { wrap, counts_wraps } => {
                 let (channel, time) = (word >> 25 & 0x3F, u64::from(word & 0x01FF_FFFF));
                 match (word >> 31 == 1, channel) {
-                    (false, channel) => Meaning::Fired { channel: channel + 1, ticks: time },
-                    (true, 0) => Meaning::Fired { channel: 0, ticks: time },
+                    (false, channel) => Meaning::Fired { channel: Some(channel), ticks: time },
+                    (true, 0) => Meaning::Fired { channel: None, ticks: time },
                     (true, WRAPPED) if counts_wraps => Meaning::Wrapped(wrap * time.max(1)),
                     (true, WRAPPED) => Meaning::Wrapped(wrap),
                     (true, 1..=15) => Meaning::Marker,

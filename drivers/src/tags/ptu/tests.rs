@@ -38,7 +38,7 @@ fn units(ticks: u64) -> u64 {
 #[test]
 fn layouts_are_those_of_the_instruments() {
     let hydra = |special: u32, channel: u32, time: u32| special << 31 | channel << 25 | time;
-    // A wrap that counts 0 stands for one; markers are no detections; channel 0 of the special ones is the sync input.
+    // A wrap that counts 0 stands for one; markers are no detections; channel 0 of the special ones is the sync input, input 64 here.
     let records = [
         hydra(0, 0, 1000),
         hydra(1, 0, 1000),
@@ -57,9 +57,9 @@ fn layouts_are_those_of_the_instruments() {
     ] {
         let (format, read, facts) = read_all(&file(record_type, 7, &records), None).unwrap();
         let expected = [
-            Tag::new(units(1000), 0b11),
-            Tag::new(units(first * wrap + 8000), 1 << 6),
-            Tag::new(units((first + 1) * wrap), 1 << 2),
+            Tag::new(units(1000), 1 | 1 << 63),
+            Tag::new(units(first * wrap + 8000), 1 << 5),
+            Tag::new(units((first + 1) * wrap), 1 << 1),
         ];
         assert_eq!((format, &read[..]), (Format::Ptu, &expected[..]), "{name}");
         assert_eq!((facts.records.as_str(), facts.markers, facts.tick), (name, 1, Some(1e-12)));
@@ -97,7 +97,7 @@ fn files_that_contradict_themselves_are_refused_with_the_place() {
 
 #[test]
 fn what_is_written_counts_its_records_and_refuses_to_go_back() {
-    let late = 3 * records::WRAP * records::MOST_WRAPS;
+    let late = 3 * records::WRAP * records::MOST_WRAPS + 7;
     let tags = [Tag::new(5, 0b101), Tag::new(5 + records::WRAP, 1), Tag::new(late, 1 << 63)];
     let bytes = write_all(&tags, Format::Ptu).unwrap();
     let (_, read, facts) = read_all(&bytes, None).unwrap();
