@@ -51,8 +51,8 @@ const LAYOUTS: [Layout; 6] = [
 pub(super) const WRITTEN: u32 = 0x0101_0204;
 /// Ticks of a wrap in that layout.
 pub(super) const WRAP: u64 = 33_554_432;
-/// Wraps that one record tells of when it is written here: there is room for more, but ptufile reads ten bits (2026.2.6).
-pub(super) const MOST_WRAPS: u64 = (1 << 10) - 1;
+/// Wraps that one record tells of when it is written here: there is room for more, but ptufile reads seven bits (2026.2.6).
+pub(super) const MOST_WRAPS: u64 = (1 << 7) - 1;
 /// The special channel of a wrap.
 pub(super) const WRAPPED: u32 = 63;
 
