@@ -95,7 +95,7 @@ impl Choice {
 }
 
 /// Why `device` cannot be taken; `None` if it can.
-fn objection(device: &Descriptor, policy: Policy, named: Option<&DeviceId>) -> Option<String> {
+pub(crate) fn objection(device: &Descriptor, policy: Policy, named: Option<&DeviceId>) -> Option<String> {
     if let Some(named) = named
         && *named != device.id
     {

@@ -10,6 +10,7 @@ mod hex;
 mod interrupt;
 mod report;
 mod serve;
+mod state;
 mod units;
 
 use std::process::ExitCode;

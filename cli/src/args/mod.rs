@@ -2,8 +2,10 @@
 
 mod bench;
 mod device;
+mod jobs;
 mod kme;
 mod link;
+mod negotiate;
 mod rng;
 mod run;
 mod serve;
@@ -18,8 +20,10 @@ use qhal_backends::DeviceSpec;
 
 pub(crate) use bench::{BenchArgs, BenchCommand, BenchLimitsArgs, BenchStatevectorArgs};
 pub(crate) use device::{DevicesArgs, DoctorArgs, EmulateArgs, InfoArgs};
+pub(crate) use jobs::JobsCommand;
 pub(crate) use kme::{KmeCommand, KmeServeArgs, PkiCommand, PkiNewArgs};
 pub(crate) use link::{LinkCommand, ProtocolArg, SimulateArgs};
+pub(crate) use negotiate::NegotiateArgs;
 pub(crate) use rng::{
     AssessArgs, CombineArg, FeedArgs, Format, OutputArg, ReadArgs, RecordArgs, RngCommand, TestArgs,
 };
@@ -100,6 +104,17 @@ pub(crate) enum Command {
     /// Translate an OpenQASM program to the native gates and couplings of a processor, and check the result.
     #[command(after_help = "Example: qhal translate bell.qasm --to iqm-garnet -o native.qasm --json")]
     Translate(TranslateArgs),
+    /// Find out which processors could take a piece of work, which would, on which qubits, how well and how soon.
+    #[command(
+        after_help = "Example: qhal negotiate --qubits 5 --depth 10 --shots 1000 --strategy reliability --json"
+    )]
+    Negotiate(NegotiateArgs),
+    /// Jobs that were run on a named processor: list, show, resume or cancel them.
+    #[command(after_help = "Example: qhal jobs list --json")]
+    Jobs {
+        #[command(subcommand)]
+        command: Option<JobsCommand>,
+    },
     /// Show in one go what this machine has: devices, some randomness, the counts of a circuit.
     #[command(after_help = "Example: qhal demo")]
     Demo,

@@ -22,6 +22,9 @@ pub(crate) struct RunArgs {
     /// Translate the program to the processor's gates and couplings where it needs that.
     #[arg(long)]
     pub(crate) translate: bool,
+    /// Leave the job to a processor that keeps jobs, and print its id for `qhal jobs resume`.
+    #[arg(long, requires = "device")]
+    pub(crate) detach: bool,
     /// Makes a simulation repeatable.
     #[arg(long)]
     pub(crate) seed: Option<u64>,

@@ -61,7 +61,8 @@ pub(crate) fn run(context: &Context) -> Outcome {
         wanted: Wanted::default(),
     };
     let engine = EngineArgs { precision: None, threads: None };
-    let (descriptor, result) = Opened::select(context, engine, RUN_POLICY, None)?.execute(job)?;
+    let (descriptor, result) =
+        Opened::select(context, engine, RUN_POLICY, None)?.execute(job, None, &circuit)?;
     report::line(format!("  {}, {}", descriptor.id, descriptor.provenance_with_evidence()))?;
     outcome_bars(&circuit, &result)
 }

@@ -7,9 +7,11 @@ mod devices;
 mod doctor;
 mod emulate;
 mod info;
+mod jobs;
 mod kme;
 mod link;
 mod native;
+mod negotiate;
 mod rng;
 mod run;
 mod serve;
@@ -17,6 +19,7 @@ mod show;
 mod status;
 mod tags;
 mod translate;
+mod watched;
 
 use crate::args::{Arguments, Command, PolicyArgs};
 use crate::context::Context;
@@ -46,6 +49,8 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Some(Command::Serve(args)) => serve::run(&context, &args),
         Some(Command::Run(args)) => run::run(&context, &args),
         Some(Command::Translate(args)) => translate::run(&context, &args),
+        Some(Command::Negotiate(args)) => negotiate::run(&context, &args),
+        Some(Command::Jobs { command }) => jobs::run(&context, command.as_ref()),
         Some(Command::Demo) => demo::run(&context),
         Some(Command::Bench(args)) => bench::run(&context, &args),
         Some(Command::Completions { shell }) => completions::run(shell),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use qhal::circuit::{BitString, Register};
-use qhal::processor::{Counts, Job, JobResult, Processor, Program, Wanted, wait};
+use qhal::processor::{Counts, Job, JobId, JobResult, JobState, Processor, Program, Wanted};
 use qhal::{Circuit, Complex64, Descriptor, Error, ErrorKind, Kind, OpenDevice};
 use qhal_backends::simulated::Engine;
 use qhal_backends::{catalog, select};
@@ -16,7 +16,9 @@ use super::native;
 use crate::args::{EngineArgs, RunArgs, Show};
 use crate::context::{Context, RUN_POLICY};
 use crate::failure::{Failure, Outcome, writing};
-use crate::{interrupt, report};
+use crate::{interrupt, report, state};
+
+pub(crate) use super::watched::Watched;
 
 /// How many outcomes a person is shown; JSON has all.
 const ROWS: usize = 16;
@@ -48,8 +50,16 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Outcome {
     let mut opened = Opened::select(context, args.engine, policy, spec)?;
     let native = if args.translate { Some(native::made(opened.processor.as_mut(), &circuit)?) } else { None };
     let program = native.as_ref().map_or_else(|| circuit.clone(), |native| native.circuit.clone());
-    let job = Job { program: Program::Circuit(program), shots, seed: args.seed, wanted };
-    let (descriptor, result) = opened.execute(job)?;
+    state::check_free(&opened.descriptor.id)?;
+    let watched = match spec {
+        Some(spec) => Watched::new(spec, &args.file, &program, shots, args.seed),
+        None => None,
+    };
+    let job = Job { program: Program::Circuit(program.clone()), shots, seed: args.seed, wanted };
+    if args.detach {
+        return opened.detach(context, job, watched);
+    }
+    let (descriptor, result) = opened.execute(job, watched, &circuit)?;
 
     if let (Some(path), Some(state)) = (&args.out, &result.state) {
         write_state(path, state)?;
@@ -111,29 +121,105 @@ impl Opened {
         Ok(Self { processor, descriptor, announcement })
     }
 
-    /// Runs a job and waits for it.
-    pub(crate) fn execute(mut self, job: Job) -> Outcome<(Descriptor, JobResult)> {
+    /// Runs a job of `circuit`, or of its translation, and waits for it.
+    pub(crate) fn execute(
+        mut self,
+        job: Job,
+        mut watched: Option<Watched>,
+        circuit: &Circuit,
+    ) -> Outcome<(Descriptor, JobResult)> {
         let id = self.processor.submit(job)?;
         // Said once it is sure that the simulation is what answers, before it does.
         if let Some(announcement) = &self.announcement {
             report::note(format!("note: {announcement}"));
         }
+        if let Some(watched) = &mut watched {
+            watched.submitted(self.processor.as_ref(), &id);
+        }
+        self.finish(&id, watched, circuit)
+    }
+
+    /// Submits a job and leaves it to the processor.
+    fn detach(mut self, context: &Context, job: Job, watched: Option<Watched>) -> Outcome {
+        let (true, Some(mut watched)) = (self.processor.keeps_jobs(), watched) else {
+            let message = "it keeps no jobs when nobody is connected; run it without --detach";
+            return Err(Error::new(ErrorKind::Unsupported, message).on(&self.descriptor.id).into());
+        };
+        let id = self.processor.submit(job)?;
+        watched.submitted(self.processor.as_ref(), &id);
+        self.processor.close()?;
+        let record = watched.record();
+        if context.json {
+            return report::json(&json!({"id": record.id, "device": record.device, "job": record.job}));
+        }
+        report::line(format!(
+            "job {} is on {}; qhal jobs resume {} waits for it",
+            record.id, record.device, record.id
+        ))
+    }
+
+    /// Waits for a job that was submitted.
+    pub(crate) fn finish(
+        mut self,
+        id: &JobId,
+        mut watched: Option<Watched>,
+        circuit: &Circuit,
+    ) -> Outcome<(Descriptor, JobResult)> {
         let bar = report::spinner("running");
         let begun = Instant::now();
-        let mut pause = |_: &qhal::JobState| {
-            if interrupt::requested() {
-                return ControlFlow::Break(());
+        let (mut left, mut asked) = (false, begun);
+        let keeps = self.processor.keeps_jobs() && watched.is_some();
+        let result = loop {
+            // A poll a job that is left to the processor ends this loop without cancelling it.
+            let mut pause = |_: &qhal::JobState| {
+                left = keeps && interrupt::requested();
+                if interrupt::requested() {
+                    return ControlFlow::Break(());
+                }
+                if asked.elapsed() > Duration::from_millis(100) {
+                    asked = Instant::now();
+                    if watched.as_ref().is_some_and(|watched| watched.record().is_to_be_cancelled()) {
+                        return ControlFlow::Break(());
+                    }
+                }
+                // Short jobs are answered at once, long ones cost nothing to wait for.
+                let waited = begun.elapsed();
+                std::thread::sleep((waited / 20).clamp(Duration::from_micros(50), report::TICK));
+                if waited > Duration::from_secs(1) {
+                    bar.tick();
+                }
+                ControlFlow::Continue(())
+            };
+            match self.processor.poll(id)? {
+                JobState::Done(result) => break Ok(*result),
+                JobState::Failed(error) => break Err(error),
+                JobState::Cancelled => {
+                    break Err(Error::new(ErrorKind::Refused, format!("job {id} was cancelled"))
+                        .on(&self.descriptor.id));
+                }
+                state if pause(&state).is_break() && !left => {
+                    self.processor.cancel(id)?;
+                    break Err(Error::new(ErrorKind::TimedOut, format!("job {id} was given up"))
+                        .on(&self.descriptor.id));
+                }
+                _ if left => {
+                    let record =
+                        watched.as_ref().map(|watched| watched.record().id.clone()).unwrap_or_default();
+                    let message =
+                        format!("job {record} goes on there; qhal jobs resume {record} waits for it");
+                    bar.finish_and_clear();
+                    self.processor.close()?;
+                    return Err(Error::new(ErrorKind::TimedOut, message).on(&self.descriptor.id).into());
+                }
+                _ => {}
             }
-            // Short jobs are answered at once, long ones cost nothing to wait for.
-            let waited = begun.elapsed();
-            std::thread::sleep((waited / 20).clamp(Duration::from_micros(50), report::TICK));
-            if waited > Duration::from_secs(1) {
-                bar.tick();
-            }
-            ControlFlow::Continue(())
         };
-        let result = wait(self.processor.as_mut(), &id, &mut pause);
         bar.finish_and_clear();
+        if let Some(watched) = &mut watched {
+            let document =
+                result.as_ref().map(|result| document(circuit, &self.descriptor, result, Duration::ZERO));
+            watched.ended(document);
+        }
         let result = result?;
         self.processor.close()?;
         Ok((self.descriptor, result))
@@ -159,7 +245,12 @@ pub(crate) fn counts(counts: &Counts, registers: &[Register]) -> Value {
     Value::Object(entries.collect::<Map<_, _>>())
 }
 
-fn document(circuit: &Circuit, descriptor: &Descriptor, result: &JobResult, parse: Duration) -> Value {
+pub(crate) fn document(
+    circuit: &Circuit,
+    descriptor: &Descriptor,
+    result: &JobResult,
+    parse: Duration,
+) -> Value {
     let mut document = json!({
         "device": descriptor.id.to_string(),
         "provenance": result.provenance.as_str(),

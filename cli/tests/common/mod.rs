@@ -11,6 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_qhal"));
     command.args(arguments).env_remove("QHAL_CONFIG").current_dir(std::env::temp_dir()).stdin(Stdio::null());
+    command.env("QHAL_STATE_DIR", std::env::temp_dir().join("qhal-test-state")).env("QHAL_CLIENT", "tests");
     command
 }
 
