@@ -6,7 +6,7 @@ use qhal::{Error, ErrorKind, Result};
 use crate::kernels::Choose;
 use crate::lower::Op;
 use crate::options::{Options, Precision};
-use crate::program::Program;
+use crate::program::{Program, Start};
 use crate::reference;
 use crate::register::Register;
 
@@ -96,16 +96,17 @@ impl Plan {
     fn fuse(&mut self, options: &Options) {
         // Where histories branch, what a step does must not depend on which steps were done before it.
         let alone = !self.dynamic && self.steps.len() == 1;
+        let start = if alone { Start::Zero } else { Start::InOrder };
         let (qubits, threads) = (self.qubits, options.threads);
         for step in &mut self.steps {
             let Action::Evolve(unitaries) = &mut step.action else { continue };
             let Unitaries::Ops(ops) = &*unitaries else { continue };
             match options.precision {
                 Precision::F32 if Program::<f32>::suits(qubits) => {
-                    *unitaries = Unitaries::F32(Program::new(qubits, ops, alone, threads));
+                    *unitaries = Unitaries::F32(Program::new(qubits, ops, start, threads));
                 }
                 Precision::F64 if Program::<f64>::suits(qubits) => {
-                    *unitaries = Unitaries::F64(Program::new(qubits, ops, alone, threads));
+                    *unitaries = Unitaries::F64(Program::new(qubits, ops, start, threads));
                 }
                 _ => {}
             }
@@ -173,6 +174,21 @@ impl Plan {
     /// Zeros for the classical memory.
     pub(crate) fn memory(&self) -> BitString {
         BitString::zeros(self.bits)
+    }
+}
+
+/// Applies the unitaries of a plan that was not fused to any state, wherever its qubits lie.
+pub(crate) fn apply<T: Number>(register: &mut Register<T>, plan: &Plan, fusion: bool, threads: usize) {
+    let fusion = fusion && Program::<T>::suits(register.qubits());
+    for step in &plan.steps {
+        let Action::Evolve(Unitaries::Ops(ops)) = &step.action else { continue };
+        if fusion {
+            let (positions, flips) = register.places();
+            Program::<T>::new(register.qubits(), ops, Start::Placed(positions, flips), threads).run(register);
+        } else {
+            register.settle_flips();
+            ops.iter().for_each(|op| reference::apply(register, op));
+        }
     }
 }
 

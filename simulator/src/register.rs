@@ -75,6 +75,21 @@ impl<T: Real> Register<T> {
         self.positions.get(qubit as usize).map_or(0, |&at| at.into())
     }
 
+    /// Which address bit each qubit is, and which of them read the other way round.
+    pub(crate) fn places(&self) -> (&[u8], u64) {
+        (&self.positions, self.flips)
+    }
+
+    /// Makes all address bits read the right way round.
+    pub(crate) fn settle_flips(&mut self) {
+        let flips = std::mem::take(&mut self.flips);
+        for qubit in 0..self.qubits {
+            if flips >> self.position(qubit) & 1 == 1 {
+                self.flip(qubit);
+            }
+        }
+    }
+
     /// Notes where each qubit is and which address bits read the other way round.
     pub(crate) fn relabel(&mut self, positions: &[u8], flips: u64) {
         self.positions.clear();

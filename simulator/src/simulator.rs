@@ -2,7 +2,7 @@
 
 use qhal::circuit::{BitString, Circuit};
 use qhal::processor::Counts;
-use qhal::{Error, ErrorKind, Result};
+use qhal::{Complex64, Error, ErrorKind, Result};
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 
@@ -99,16 +99,71 @@ impl Simulator {
     /// `Exhausted` when there is no memory for the state.
     pub fn evolve(&self, plan: &Plan) -> Result<StateVector> {
         if plan.is_dynamic() {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "a circuit with measurements on the way, resets or conditions has no single final state",
-            ));
+            return Err(not_one_state());
         }
         self.check(plan.qubits())?;
         Ok(match self.options.precision {
             Precision::F32 => StateVector::from(self.evolve_as::<f32>(plan)?),
             Precision::F64 => StateVector::from(self.evolve_as::<f64>(plan)?),
         })
+    }
+
+    /// Applies a circuit to a state that is already there, final measurements left out: gate by gate, if that is wanted.
+    ///
+    /// The state keeps its own precision and threads. Nothing is moved for its own sake: swaps are only noted.
+    ///
+    /// # Errors
+    /// `InvalidInput` when circuit and state differ in their number of qubits; `Unsupported` for a circuit with
+    /// measurements on the way, resets or conditions.
+    pub fn apply(&self, circuit: &Circuit, state: &mut StateVector) -> Result<()> {
+        if circuit.qubits() != state.qubits() {
+            let (acting, there) = (circuit.qubits(), state.qubits());
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("a circuit on {acting} qubits cannot act on a state of {there}"),
+            ));
+        }
+        let plan = Plan::new(circuit, &Options { fusion: false, ..self.options.clone() });
+        if plan.is_dynamic() {
+            return Err(not_one_state());
+        }
+        state.apply(&plan, self.options.fusion, self.options.threads);
+        Ok(())
+    }
+
+    /// The state of these 2^n amplitudes, the first of them that of |0…0⟩, divided by its norm.
+    ///
+    /// # Errors
+    /// `InvalidInput` unless there is a power of two of them, all finite, of a norm within 1e-6 of 1; `Exhausted` as
+    /// [`run`](Self::run).
+    pub fn prepare(&self, amplitudes: &[Complex64]) -> Result<StateVector> {
+        let norm = amplitudes.iter().map(Complex64::norm_sqr).sum::<f64>().sqrt();
+        let wrong = |what: String| Err(Error::new(ErrorKind::InvalidInput, what));
+        if !amplitudes.len().is_power_of_two() {
+            return wrong(format!("a state has 2^n amplitudes, not {}", amplitudes.len()));
+        }
+        if norm.is_nan() || (norm - 1.0).abs() > 1e-6 {
+            return wrong(format!("the norm of these amplitudes is {norm}, not 1"));
+        }
+        let qubits = amplitudes.len().ilog2();
+        self.check(qubits)?;
+        Ok(match self.options.precision {
+            Precision::F32 => StateVector::from(self.prepare_as::<f32>(qubits, amplitudes, norm)?),
+            Precision::F64 => StateVector::from(self.prepare_as::<f64>(qubits, amplitudes, norm)?),
+        })
+    }
+
+    fn prepare_as<T: Number>(&self, qubits: u32, amplitudes: &[Complex64], norm: f64) -> Result<Register<T>> {
+        let mut register = Register::<T>::new(qubits, self.workers.clone())?;
+        for (groups, amplitudes) in
+            register.cells.chunks_exact_mut(2 * T::LANES).zip(amplitudes.chunks(T::LANES))
+        {
+            let (real, imaginary) = groups.split_at_mut(T::LANES);
+            for ((re, im), amplitude) in real.iter_mut().zip(imaginary).zip(amplitudes) {
+                (*re, *im) = (T::from_f64(amplitude.re / norm), T::from_f64(amplitude.im / norm));
+            }
+        }
+        Ok(register)
     }
 
     fn evolve_as<T: Number>(&self, plan: &Plan) -> Result<Register<T>> {
@@ -237,4 +292,11 @@ impl<T: Real> Share<T> for Mixture {
         }
         Ok(())
     }
+}
+
+fn not_one_state() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "a circuit with measurements on the way, resets or conditions has no single final state",
+    )
 }

@@ -8,7 +8,7 @@ use qhal::{Complex64, Error, ErrorKind, Result};
 
 use crate::Precision;
 use crate::pauli::{PauliString, expectation};
-use crate::plan::Plan;
+use crate::plan::{Plan, apply};
 use crate::register::Register;
 use crate::sample::sample;
 use crate::tally::Tally;
@@ -53,6 +53,15 @@ macro_rules! either {
 }
 
 impl StateVector {
+    /// Applies the unitaries of a plan that was not fused.
+    pub(crate) fn apply(&mut self, plan: &Plan, fusion: bool, threads: usize) {
+        self.scale = OnceLock::new();
+        match &mut self.inner {
+            Inner::F32(register) => apply(register, plan, fusion, threads),
+            Inner::F64(register) => apply(register, plan, fusion, threads),
+        }
+    }
+
     /// How many qubits it has.
     pub fn qubits(&self) -> u32 {
         either!(self, register => register.qubits())

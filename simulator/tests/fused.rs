@@ -5,7 +5,8 @@ mod common;
 
 use common::{BOTH, circuit_of, dense, random_gates, scrambled, tolerance};
 use proptest::prelude::*;
-use qhal::circuit::{Circuit, Gate};
+use qhal::Complex64;
+use qhal::circuit::{Circuit, Gate, Operation};
 use qhal_simulator::{Options, Precision, Simulator, StateVector};
 
 fn evolve(circuit: &Circuit, precision: Precision, threads: usize, fusion: bool) -> StateVector {
@@ -185,4 +186,69 @@ fn gates_that_undo_each_other_but_for_rounding() {
         circuit.unitary(&dense(3, u64::from(step)), 1, &[1, 2, 4, 6]).unwrap();
         assert_same(&circuit);
     }
+}
+
+/// The instructions of a circuit from one number to another.
+fn part(circuit: &Circuit, instructions: std::ops::Range<usize>) -> Circuit {
+    let mut part = Circuit::with_size(circuit.qubits(), 0);
+    for instruction in circuit.instructions().skip(instructions.start).take(instructions.len()) {
+        match instruction.operation {
+            Operation::Gate { gate, params, qubits } => {
+                part.gate(gate, params, qubits).unwrap();
+            }
+            Operation::Unitary { matrix, controls, qubits } => {
+                part.unitary(matrix, controls, qubits).unwrap();
+            }
+            _ => {}
+        }
+    }
+    part
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn circuits_applied_in_parts_are_circuits(
+        gates in random_gates(9, 60), cuts in [0..60usize, 0..60usize], fusion in any::<[bool; 3]>()
+    ) {
+        let circuit = circuit_of(9, &gates);
+        let count = circuit.instructions().count();
+        let mut cuts = cuts.map(|cut| cut.min(count));
+        cuts.sort_unstable();
+        for precision in BOTH {
+            let whole = evolve(&circuit, precision, 1, false);
+            let mut zero = vec![Complex64::ZERO; 1 << 9];
+            zero[0] = Complex64::ONE;
+            let with = |fusion| Simulator::new(Options { precision, fusion, threads: 2, ..Options::default() }).unwrap();
+            let mut state = with(true).prepare(&zero).unwrap();
+            for (range, fusion) in [0..cuts[0], cuts[0]..cuts[1], cuts[1]..count].into_iter().zip(fusion) {
+                with(fusion).apply(&part(&circuit, range), &mut state).unwrap();
+            }
+            let off = difference(&whole, &state);
+            prop_assert!(off < tolerance(precision), "{precision:?}, cut at {cuts:?}, fused {fusion:?}: off by {off:e}");
+        }
+    }
+}
+
+#[test]
+fn states_are_taken_over_or_refused() {
+    let simulator = Simulator::new(Options::default()).unwrap();
+    let given: Vec<Complex64> = (0..32u32).map(|at| Complex64::cis(f64::from(at)) / 32f64.sqrt()).collect();
+    let mut state = simulator.prepare(&given).unwrap();
+    assert!(state.iter().zip(&given).all(|(a, b)| (a - b).norm() < 1e-15));
+    for (wrong, words) in [
+        (&given[..31], "2^n amplitudes, not 31"),
+        (&given[..16], "norm"),
+        (&[][..], "2^n amplitudes, not 0"),
+        (&[Complex64::new(f64::NAN, 0.0)][..], "norm"),
+    ] {
+        let error = simulator.prepare(wrong).unwrap_err();
+        assert!(error.message().contains(words), "{error}");
+    }
+    let error = simulator.apply(&Circuit::with_size(4, 0), &mut state).unwrap_err();
+    assert_eq!(error.message(), "a circuit on 4 qubits cannot act on a state of 5");
+    let mut dynamic = Circuit::with_size(5, 1);
+    dynamic.measure(0, 0).unwrap().gate(Gate::X, &[], &[0]).unwrap();
+    assert!(simulator.apply(&dynamic, &mut state).is_err());
 }

@@ -23,11 +23,9 @@ use encode::{Encoder, Residence};
 use fuse::fuse;
 use layers::{LayerPlan, LayerRoom};
 use lowering::{Lowering, Piece};
-use prices::{Prices, memory_bandwidth};
+use prices::{Prices, block_bytes, memory_bandwidth};
 use schedule::{Walk, is_layerable, passes, walks};
 
-/// Bytes of a block: a quarter of the second-level cache of today's cores.
-const BLOCK_BYTES: usize = 256 << 10;
 /// Fewer address bits than this no block has for the sake of more threads.
 const MIN_BLOCK_BITS: u32 = 10;
 /// Bytes of the shortest run of amplitudes that is read at once.
@@ -42,11 +40,22 @@ const MIN_MEASURED_WORK: f64 = 1e8;
 pub(crate) struct Program<T: Real> {
     parts: Vec<Part<T>>,
     /// Whether it begins at |0…0⟩.
-    alone: bool,
+    from_zero: bool,
     /// Which address bit each qubit is in the end.
     positions: Vec<u8>,
     /// Address bits that read the other way round in the end.
     flips: u64,
+}
+
+/// What a program begins with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Start<'a> {
+    /// |0…0⟩; qubits may end up in other places.
+    Zero,
+    /// Any state whose qubits lie in order, as they do again in the end.
+    InOrder,
+    /// Any state whose qubits are these address bits, some of which read the other way round; they may end up elsewhere.
+    Placed(&'a [u8], u64),
 }
 
 #[derive(Clone, Debug)]
@@ -82,18 +91,22 @@ impl<T: Choose> Program<T> {
         qubits >= T::LANE_BITS + 3
     }
 
-    /// Makes a program of unitaries on `qubits` qubits. If it is the whole of a circuit (`alone`), it begins at |0…0⟩ and
-    /// may leave qubits in other places.
-    pub(crate) fn new(qubits: u32, ops: &[Op], alone: bool, threads: usize) -> Self {
+    /// Makes a program of unitaries on `qubits` qubits.
+    pub(crate) fn new(qubits: u32, ops: &[Op], start: Start<'_>, threads: usize) -> Self {
         let work = ops.len() as f64 * (1u64 << qubits) as f64;
-        let mut lowering = Lowering::new(qubits, T::LANE_BITS, alone);
+        let from_zero = matches!(start, Start::Zero);
+        let mut lowering = Lowering::new(qubits, T::LANE_BITS, !matches!(start, Start::InOrder));
+        if let Start::Placed(positions, flips) = start {
+            lowering.positions = positions.to_vec();
+            lowering.flips = flips;
+        }
         for op in ops {
             lowering.add(op);
         }
         let (pieces, positions, flips, global) = lowering.finish();
         let mut maker = Maker {
             width: qubits,
-            live: if alone { 0 } else { (1 << qubits) - 1 },
+            live: if from_zero { 0 } else { (1 << qubits) - 1 },
             block_bits: block_bits::<T>(qubits, threads),
             prices: if work >= MIN_MEASURED_WORK { Prices::measured::<T>() } else { Prices::assumed() },
             parts: Vec::new(),
@@ -115,7 +128,7 @@ impl<T: Choose> Program<T> {
         if let Some(global) = global.filter(|global| (global - 1.0).norm_sqr() > 1e-31) {
             maker.add(Vec::new(), global);
         }
-        Self { parts: maker.parts, alone, positions, flips }
+        Self { parts: maker.parts, from_zero, positions, flips }
     }
 
     /// The program in words, a line a pass, and how long it should take on `threads` threads.
@@ -142,10 +155,14 @@ impl<T: Choose> Program<T> {
         text
     }
 
-    /// Applies the program to a state whose qubits lie in order.
+    /// Applies the program to a state that lies as the program was told.
     pub(crate) fn run(&self, register: &mut Register<T>) {
         let kernels = T::chosen();
-        let mut written = Written::new(register.width(), !self.alone);
+        let mut written = Written::new(register.width(), !self.from_zero);
+        // The parts name qubits by their address bits.
+        #[expect(clippy::cast_possible_truncation, reason = "at most 63")]
+        let in_order: Vec<u8> = (0..register.qubits() as u8).collect();
+        register.relabel(&in_order, 0);
         for part in &self.parts {
             match part {
                 Part::Plain(op) => {
@@ -244,7 +261,7 @@ impl<T: Real> Pass<T> {
 
 /// How many address bits a block has: what fits the cache, but enough blocks for all threads.
 fn block_bits<T: Real>(width: u32, threads: usize) -> u32 {
-    let fits = (BLOCK_BYTES / (2 * size_of::<T>())).ilog2();
+    let fits = (block_bytes() / (2 * size_of::<T>())).ilog2();
     let threads = threads.next_power_of_two().ilog2();
     let parallel = threads > 0 && width >= crate::workers::MIN_PARALLEL_QUBITS;
     if parallel { fits.min(width.saturating_sub(threads + 1).max(MIN_BLOCK_BITS)) } else { fits.min(width) }

@@ -119,6 +119,21 @@ fn measure<T: Choose>() -> Option<Prices> {
     })
 }
 
+/// Bytes of a block: half of the second-level cache, the other half being for what lies beside the block; a power of two.
+///
+/// Linux tells the size; elsewhere it is taken for 512 KiB, which every processor with AVX2 has had since 2018. Debugging
+/// aid: `QHAL_SIMULATOR_BLOCK_KIB`.
+pub(crate) fn block_bytes() -> usize {
+    static READ: OnceLock<usize> = OnceLock::new();
+    *READ.get_or_init(|| {
+        let asked = std::env::var("QHAL_SIMULATOR_BLOCK_KIB").ok().and_then(|kib| kib.parse::<usize>().ok());
+        let cache = std::fs::read_to_string("/sys/devices/system/cpu/cpu0/cache/index2/size");
+        let kib = cache.ok().and_then(|size| size.trim().strip_suffix('K')?.parse::<usize>().ok());
+        let kib = asked.unwrap_or_else(|| kib.unwrap_or(512) / 2).clamp(64, 8192);
+        1usize << (kib << 10).ilog2()
+    })
+}
+
 /// Bytes a second that one thread reads and writes in memory beyond the caches; measured once in a process.
 pub(crate) fn memory_bandwidth() -> f64 {
     static MEASURED: OnceLock<f64> = OnceLock::new();
