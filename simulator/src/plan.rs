@@ -70,7 +70,7 @@ impl Plan {
             bits: circuit.bits(),
             steps: Vec::new(),
             final_measurements: Vec::new(),
-            dynamic: circuit.is_dynamic(),
+            dynamic: false,
             threads: options.threads,
         };
         for (instruction, is_final) in circuit.instructions().zip(circuit.final_measurements()) {
@@ -86,6 +86,10 @@ impl Plan {
                 }
             }
         }
+        plan.dynamic = plan
+            .steps
+            .iter()
+            .any(|step| step.condition.is_some() || !matches!(step.action, Action::Evolve(_)));
         if options.fusion {
             plan.fuse(options);
         }

@@ -32,13 +32,13 @@ pub(crate) fn fuse(elements: Vec<Element>, width: u32, prices: &Prices) -> Vec<E
     let mut fixed: Vec<(usize, Element)> = Vec::new();
     for (place, element) in elements.into_iter().enumerate() {
         let support = element.support();
-        let bits: Vec<u32> = (0..width).filter(|bit| support >> bit & 1 == 1).collect();
-        match *bits.as_slice() {
-            [bit] => match open[bit as usize] {
+        let (a, b) = (support.trailing_zeros(), 63 - support.leading_zeros().min(63));
+        match support.count_ones() {
+            1 => match open[a as usize] {
                 Some(run) => runs[run].elements.push((place, element)),
-                None => alone[bit as usize].push((place, element)),
+                None => alone[a as usize].push((place, element)),
             },
-            [a, b] => match (open[a as usize], open[b as usize]) {
+            2 => match (open[a as usize], open[b as usize]) {
                 (Some(run), Some(other)) if run == other => runs[run].elements.push((place, element)),
                 _ => {
                     for bit in [a, b] {
@@ -58,7 +58,7 @@ pub(crate) fn fuse(elements: Vec<Element>, width: u32, prices: &Prices) -> Vec<E
                 }
             },
             _ => {
-                for bit in bits {
+                for bit in (0..width).filter(|bit| support >> bit & 1 == 1) {
                     close(&mut open, bit);
                     latest[bit as usize] = None;
                     fixed.append(&mut alone[bit as usize]);
@@ -126,54 +126,58 @@ fn close(open: &mut [Option<usize>], bit: u32) {
 }
 
 /// The matrix of a run; the first of its bits is the lower one of the index.
-fn product(run: &Run) -> Option<Four> {
-    let mut columns: [[Complex64; 4]; 4] =
-        std::array::from_fn(|column| std::array::from_fn(|row| Complex64::from(f64::from(row == column))));
-    let mut sorted: Vec<&(usize, Element)> = run.elements.iter().collect();
-    sorted.sort_by_key(|(place, _)| *place);
-    for (_, element) in sorted {
-        for column in &mut columns {
-            apply(element, run.bits, column)?;
-        }
+fn product(run: &mut Run) -> Option<Four> {
+    run.elements.sort_by_key(|(place, _)| *place);
+    let mut rows: Four =
+        std::array::from_fn(|row| std::array::from_fn(|column| Complex64::from(f64::from(row == column))));
+    for (_, element) in &run.elements {
+        apply(element, run.bits, &mut rows)?;
     }
-    Some(std::array::from_fn(|row| columns.map(|column| column[row])))
+    Some(rows)
 }
 
-/// Applies an element to the four amplitudes of two bits.
-fn apply(element: &Element, bits: [u32; 2], state: &mut [Complex64; 4]) -> Option<()> {
-    let address = |index: usize| ((index & 1) as u64) << bits[0] | ((index >> 1) as u64) << bits[1];
+/// Multiplies a matrix on two bits by an element from the left.
+#[allow(clippy::needless_range_loop, reason = "rows and columns index several matrices at once")]
+fn apply(element: &Element, bits: [u32; 2], rows: &mut Four) -> Option<()> {
+    let holds: [bool; 4] = std::array::from_fn(|index| {
+        element.on.holds(((index & 1) as u64) << bits[0] | ((index >> 1) as u64) << bits[1])
+    });
     let local = |bit: u32| bits.iter().position(|&other| other == bit);
     match &element.kind {
         ElementKind::Phase(factor) => {
-            for (index, amplitude) in state.iter_mut().enumerate() {
-                if element.on.holds(address(index)) {
-                    *amplitude *= factor;
-                }
+            for (row, _) in rows.iter_mut().zip(holds).filter(|(_, holds)| *holds) {
+                row.iter_mut().for_each(|element| *element *= factor);
             }
         }
         &ElementKind::Turn { bit, c, s, mirror } => {
             let step = 1 << local(bit)?;
-            for zero in (0..4).filter(|index| index & step == 0 && element.on.holds(address(*index))) {
-                let (a, b) = (state[zero], state[zero | step]);
-                let sign = if mirror { -1.0 } else { 1.0 };
-                state[zero] = a * c - b * (s * sign);
-                state[zero | step] = a * s + b * (c * sign);
+            let sign = if mirror { -1.0 } else { 1.0 };
+            for zero in (0..4).filter(|index| index & step == 0 && holds[*index]) {
+                for column in 0..4 {
+                    let (a, b) = (rows[zero][column], rows[zero | step][column]);
+                    rows[zero][column] = a * c - b * (s * sign);
+                    rows[zero | step][column] = a * s + b * (c * sign);
+                }
             }
         }
         &ElementKind::Flip { bit } => {
             let step = 1 << local(bit)?;
-            for zero in (0..4).filter(|index| index & step == 0 && element.on.holds(address(*index))) {
-                state.swap(zero, zero | step);
+            for zero in (0..4).filter(|index| index & step == 0 && holds[*index]) {
+                rows.swap(zero, zero | step);
             }
         }
         ElementKind::Dense { matrix, targets } => {
-            let places: Vec<usize> = targets.iter().map(local).collect::<Option<_>>()?;
-            let spread = |row: usize| {
-                places.iter().enumerate().fold(0, |index, (bit, place)| index | (row >> bit & 1) << place)
-            };
-            let old = *state;
+            let mut places = [0; 2];
+            for (place, bit) in places.iter_mut().zip(targets.iter()) {
+                *place = local(bit)?;
+            }
+            let spread = |row: usize| (row & 1) << places[0] | (row >> 1) << places[1];
+            let old = *rows;
             for row in 0..4 {
-                state[spread(row)] = (0..4).map(|column| matrix.get(row, column) * old[spread(column)]).sum();
+                let factors: [Complex64; 4] = std::array::from_fn(|column| matrix.get(row, column));
+                rows[spread(row)] = std::array::from_fn(|at| {
+                    (0..4).map(|column| factors[column] * old[spread(column)][at]).sum()
+                });
             }
         }
     }

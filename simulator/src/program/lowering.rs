@@ -1,7 +1,7 @@
 //! Takes unitaries apart into elements; swaps and flips become book-keeping, one-qubit gates are merged on the way.
 
 use qhal::Complex64;
-use qhal::circuit::{Block, Gate, Matrix};
+use qhal::circuit::{Block, Gate, MAX_MATRIX_QUBITS, Matrix};
 
 use super::element::{Element, ElementKind};
 use crate::kernels::{MAX_TARGETS, Where};
@@ -49,13 +49,18 @@ fn times(left: &One, right: &One) -> One {
     std::array::from_fn(|r| std::array::from_fn(|c| left[r][0] * right[0][c] + left[r][1] * right[1][c]))
 }
 
+/// The modulus of an element of a unitary: neither squares nor their sum are out of range, as `norm` fears.
+fn modulus(value: Complex64) -> f64 {
+    value.norm_sqr().sqrt()
+}
+
 fn is_zero(value: Complex64) -> bool {
     value.norm_sqr() < ROUNDING * ROUNDING
 }
 
 /// The number of modulus 1 with the same phase; 1 for 0, which has none.
 fn direction(value: Complex64) -> Complex64 {
-    let modulus = value.norm();
+    let modulus = modulus(value);
     if modulus > 0.0 { value / modulus } else { ONE }
 }
 
@@ -118,8 +123,10 @@ impl Lowering {
 
     /// Adds a unitary.
     pub(crate) fn add(&mut self, op: &Op) {
-        let targets: Vec<u32> = op.targets.iter().collect();
-        match (&op.block, op.gate, targets.as_slice()) {
+        let mut room = [0; MAX_MATRIX_QUBITS as usize];
+        room.iter_mut().zip(op.targets.iter()).for_each(|(to, target)| *to = target);
+        let targets = &room[..op.targets.iter().len()];
+        match (&op.block, op.gate, targets) {
             (Block::Phase(angle), ..) => {
                 let on = self.controls(op.controls);
                 self.phase(on, Complex64::cis(*angle));
@@ -149,10 +156,10 @@ impl Lowering {
                     self.swap(op.controls, a, b);
                     self.diagonal(op.controls, &[a, b], &[rows[0][0], rows[1][2], rows[2][1], rows[3][3]]);
                 } else {
-                    self.many(op, &targets, &elements);
+                    self.many(op, targets, &elements);
                 }
             }
-            _ => self.many(op, &targets, &op.elements()),
+            _ => self.many(op, targets, &op.elements()),
         }
     }
 
@@ -235,12 +242,12 @@ impl Lowering {
             self.push(on, ElementKind::Flip { bit });
             return [m01, m10];
         }
-        let (c, s) = (m00.norm(), m10.norm());
+        let (c, s) = (modulus(m00), modulus(m10));
         // M = diag(p, q)·[[c, −s], [s, c]]·diag(1, r). What is far smaller than its row's other element may be rounding with
         // any phase: it may choose p or q, but never the phase of an element that counts.
         let (p, q) = (direction(m00), direction(m10));
         let r = if c < s { over(direction(-m01), p) } else { over(direction(m11), q) };
-        let mirror = (r + 1.0).norm() < ROUNDING;
+        let mirror = is_zero(r + 1.0);
         if !mirror {
             let both = Where { mask: on.mask | 1 << bit, value: on.value | 1 << bit };
             self.phase(both, r);

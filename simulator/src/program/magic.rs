@@ -152,31 +152,63 @@ fn diagonalize(matrix: &Four) -> Rotation {
         [matrix.map(|row| row.map(|element| element.re)), matrix.map(|row| row.map(|element| element.im))];
     let mut vectors: Rotation = std::array::from_fn(|r| std::array::from_fn(|c| f64::from(r == c)));
     for _ in 0..40 {
-        let mut largest = 0.0f64;
-        for (p, q) in [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)] {
-            let (mut on, mut off) = (0.0, 0.0);
-            for part in &parts {
-                let (apart, mixed) = (part[p][p] - part[q][q], part[p][q] + part[q][p]);
-                on += apart * apart - mixed * mixed;
-                off += 2.0 * apart * mixed;
-                largest = largest.max(mixed.abs());
-            }
-            let (s, c) = half_angle(on, off);
-            let turn =
-                |row: &mut [f64; 4]| (row[p], row[q]) = (c * row[p] + s * row[q], c * row[q] - s * row[p]);
-            vectors.iter_mut().for_each(turn);
-            for part in &mut parts {
-                part.iter_mut().for_each(turn);
-                let (upper, lower) = (part[p], part[q]);
-                part[p] = std::array::from_fn(|k| c * upper[k] + s * lower[k]);
-                part[q] = std::array::from_fn(|k| c * lower[k] - s * upper[k]);
-            }
-        }
-        if largest < 1e-15 {
+        let above = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)];
+        let largest = parts
+            .iter()
+            .flat_map(|part| above.map(|(p, q)| part[p][q].abs()))
+            .fold(0.0f64, |largest, element| if element > largest { element } else { largest });
+        if largest < 5e-16 {
             break;
         }
+        // Two planes that have no axis in common at a time: the angles of one do not wait for the other's.
+        turn_planes::<0, 1, 2, 3>(&mut parts, &mut vectors);
+        turn_planes::<0, 2, 1, 3>(&mut parts, &mut vectors);
+        turn_planes::<0, 3, 1, 2>(&mut parts, &mut vectors);
     }
     vectors
+}
+
+/// Turns the planes of axes P and Q and of R and S (P < Q, R < S, P < R) so that both parts are as diagonal in them as can
+/// be; of the parts, only what is on and above the diagonal is kept.
+#[inline(always)]
+fn turn_planes<const P: usize, const Q: usize, const R: usize, const S: usize>(
+    parts: &mut [Rotation; 2],
+    vectors: &mut Rotation,
+) {
+    let angle = |p: usize, q: usize| {
+        let (mut on, mut off) = (0.0, 0.0);
+        for part in parts.iter() {
+            let (apart, mixed) = (part[p][p] - part[q][q], 2.0 * part[p][q]);
+            on += apart * apart - mixed * mixed;
+            off += 2.0 * apart * mixed;
+        }
+        half_angle(on, off)
+    };
+    let ((s1, c1), (s2, c2)) = (angle(P, Q), angle(R, S));
+    for part in parts {
+        for (p, q, s, c) in [(P, Q, s1, c1), (R, S, s2, c2)] {
+            let (first, last, mixed) = (part[p][p], part[q][q], part[p][q]);
+            let (squares, product) = ((c - s) * (c + s), s * c);
+            part[p][p] = c * c * first + 2.0 * product * mixed + s * s * last;
+            part[q][q] = s * s * first - 2.0 * product * mixed + c * c * last;
+            part[p][q] = squares * mixed + product * (last - first);
+        }
+        // Between the planes, by their places above the diagonal: rows turn by the one angle, columns by the other.
+        let place = |a: usize, b: usize| if a < b { (a, b) } else { (b, a) };
+        let at = |part: &Rotation, (row, column): (usize, usize)| part[row][column];
+        let (pr, ps, qr, qs) = (place(P, R), place(P, S), place(Q, R), place(Q, S));
+        let (a, b, c, d) = (at(part, pr), at(part, ps), at(part, qr), at(part, qs));
+        let (a, b, c, d) = (c1 * a + s1 * c, c1 * b + s1 * d, c1 * c - s1 * a, c1 * d - s1 * b);
+        for ((row, column), value) in
+            [(pr, c2 * a + s2 * b), (ps, c2 * b - s2 * a), (qr, c2 * c + s2 * d), (qs, c2 * d - s2 * c)]
+        {
+            part[row][column] = value;
+        }
+    }
+    for row in vectors {
+        (row[P], row[Q]) = (c1 * row[P] + s1 * row[Q], c1 * row[Q] - s1 * row[P]);
+        (row[R], row[S]) = (c2 * row[R] + s2 * row[S], c2 * row[S] - s2 * row[R]);
+    }
 }
 
 /// Sine and cosine of half the angle whose tangent is `off / (on + √(on² + off²))`.
