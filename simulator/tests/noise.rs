@@ -169,6 +169,21 @@ fn long_programs_keep_their_norm() {
     assert_probability(&program, "1", 1.0 / (1.0 + (-0.2f64).exp()));
 }
 
+/// A decay says something about the qubits that the decayed one was entangled with: of cos a·|00⟩ + sin a·|11⟩, it leaves
+/// |1⟩ on the other, with certainty.
+#[test]
+fn what_one_qubit_suffers_decides_what_another_is() {
+    let mut program = NoisyProgram::new(2, 2);
+    gate(&mut program, Gate::Ry, &[0.6], &[0]);
+    gate(&mut program, Gate::Cx, &[], &[0, 1]);
+    program.relax(1, relaxation(20, 30, 30), None).unwrap();
+    program.reset(0, None).unwrap();
+    program.measure(1, 1, Readout::default(), None).unwrap();
+    let stays = 0.3f64.sin().powi(2) * (-20.0f64 / 30.0).exp();
+    assert_probability(&program, "00", 1.0 - stays);
+    assert_probability(&program, "10", stays);
+}
+
 #[test]
 fn counts_depend_on_the_seed_and_not_on_the_threads() {
     let mut program = NoisyProgram::new(3, 3);
@@ -230,7 +245,7 @@ fn impossible_steps_are_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     /// Trajectories draw from the distribution of the density matrix: chi-square over outcomes of at least five expected.
     #[test]

@@ -24,6 +24,8 @@ pub(crate) struct Register<const BITS: u32> {
 struct Block {
     qubits: Vec<u32>,
     matrix: Rows,
+    /// Whether it may change the norm, and with it what other qubits are likely to be.
+    shrinks: bool,
 }
 
 impl<const BITS: u32> Register<BITS> {
@@ -51,12 +53,24 @@ impl<const BITS: u32> Register<BITS> {
         })
     }
 
-    /// Lets `matrix` act on different `qubits` that exist.
+    /// Lets `matrix`, which keeps all norms, act on different `qubits` that exist.
     pub(crate) fn act(&mut self, qubits: &[u32], matrix: &[Complex64]) {
+        self.act_or_shrink(qubits, matrix, false);
+    }
+
+    /// Lets `matrix` act that may change the norm: a projection, or part of a channel.
+    pub(crate) fn shrink(&mut self, qubit: u32, matrix: &[Complex64]) {
+        self.act_or_shrink(&[qubit], matrix, true);
+    }
+
+    fn act_or_shrink(&mut self, qubits: &[u32], matrix: &[Complex64], shrinks: bool) {
         if let &[qubit] = qubits {
             match self.block_of.get(qubit as usize).copied().flatten() {
-                Some(at) => self.blocks[at].widen_and_multiply::<BITS>(qubits, matrix),
-                None => self.wait(Block { qubits: vec![qubit], matrix: matrix.to_vec() }),
+                Some(at) => {
+                    self.blocks[at].widen_and_multiply::<BITS>(qubits, matrix);
+                    self.blocks[at].shrinks |= shrinks;
+                }
+                None => self.wait(Block { qubits: vec![qubit], matrix: matrix.to_vec(), shrinks }),
             }
             return;
         }
@@ -66,15 +80,17 @@ impl<const BITS: u32> Register<BITS> {
                 && first == second
             {
                 self.blocks[first].widen_and_multiply::<BITS>(qubits, matrix);
+                self.blocks[first].shrinks |= shrinks;
                 return;
             }
-            let mut block = Block { qubits: vec![a, b], matrix: matrix.to_vec() };
+            let mut block = Block { qubits: vec![a, b], matrix: matrix.to_vec(), shrinks };
             for qubit in [a, b] {
                 // A block of this qubit alone is done on the way; one with another is done before.
                 match self.block_of[qubit as usize] {
                     Some(at) if self.blocks[at].qubits.len() == 1 => {
                         let before = self.take(at);
                         block.multiply_before::<BITS>(qubit, &before.matrix);
+                        block.shrinks |= before.shrinks;
                     }
                     Some(at) => self.do_block(at),
                     None => {}
@@ -116,6 +132,16 @@ impl<const BITS: u32> Register<BITS> {
     pub(crate) fn settle(&mut self, qubit: u32) {
         if let Some(at) = self.block_of.get(qubit as usize).copied().flatten() {
             self.do_block(at);
+        }
+    }
+
+    /// Does what waits on `qubit` and whatever else decides what it is likely to be.
+    pub(crate) fn settle_for_reading(&mut self, qubit: u32) {
+        self.settle(qubit);
+        for at in 0..self.blocks.len() {
+            if self.blocks[at].shrinks {
+                self.do_block(at);
+            }
         }
     }
 

@@ -236,7 +236,7 @@ const fn real(value: f64) -> Complex64 {
 impl Group {
     /// The probability that a qubit is 1.
     fn excited(&mut self, qubit: u32) -> f64 {
-        self.register.settle(qubit);
+        self.register.settle_for_reading(qubit);
         let mut sums = [0.0f64; 2];
         let run = 1usize << qubit;
         for (at, part) in self.register.elements().chunks(run).enumerate() {
@@ -256,13 +256,13 @@ impl Group {
         match fate {
             Fate::Decays => {
                 let back = real(one.max(f64::MIN_POSITIVE).sqrt().recip());
-                self.register.act(&[qubit], &[zero, back, zero, zero]);
+                self.register.shrink(qubit, &[zero, back, zero, zero]);
             }
             _ => {
                 let stays = (1.0 - relaxation.decay()).sqrt();
                 let factor = if fate == (Fate::Stays { flip: true }) { -stays } else { stays };
                 if factor != 1.0 {
-                    self.register.act(&[qubit], &[Complex64::ONE, zero, zero, real(factor)]);
+                    self.register.shrink(qubit, &[Complex64::ONE, zero, zero, real(factor)]);
                 }
                 self.shrunk -= stays.max(f64::MIN_POSITIVE).ln();
                 if self.shrunk > MOST_SHRINKING {
@@ -308,7 +308,7 @@ impl Group {
             (true, Some(_)) => [zero, zero, zero, scale],
             (true, None) => [zero, scale, zero, zero],
         };
-        self.register.act(&[qubit], &matrix);
+        self.register.shrink(qubit, &matrix);
         if let Some(bit) = bit {
             self.memory.set(bit, read);
         }
