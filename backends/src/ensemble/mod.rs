@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use qhal::{Descriptor, Error, ErrorKind, Provenance, Result, SecureRandom};
+use qhal::{Descriptor, DeviceId, Error, ErrorKind, Provenance, Result, SecureRandom};
 use qhal_entropy::{Mixture, Seeded, Supply};
 use zeroize::Zeroize;
 
@@ -35,6 +35,8 @@ pub struct Seat {
     /// Its sums since the start.
     pub totals: Totals,
     fallback: bool,
+    /// The device that the worker holds, from before its start-up test on: nobody else may take it.
+    claim: Option<DeviceId>,
     /// What the watcher wants of the worker.
     call: Option<Call>,
 }
@@ -61,6 +63,28 @@ struct Shared {
     changed: Condvar,
     stop: AtomicBool,
     announce: Announce,
+}
+
+impl State {
+    /// Takes a device for a seat; `false` if another seat has it.
+    fn claim(&mut self, seat: usize, device: &DeviceId) -> bool {
+        let taken = |(other, held): (usize, &Seat)| other != seat && held.claim.as_ref() == Some(device);
+        if self.seats.iter().enumerate().any(taken) {
+            return false;
+        }
+        if let Some(seat) = self.seats.get_mut(seat) {
+            seat.claim = Some(device.clone());
+        }
+        true
+    }
+
+    /// Where bytes would come from now, devices in the order of the plan, whoever was ready first.
+    fn lineage(&self) -> Option<Lineage> {
+        let mut lineage = self.mixture.lineage()?;
+        let place = |id: &DeviceId| self.seats.iter().position(|seat| seat.claim.as_ref() == Some(id));
+        lineage.devices.sort_by_key(|device| place(&device.id).unwrap_or(usize::MAX));
+        Some(lineage)
+    }
 }
 
 impl Shared {
@@ -116,6 +140,7 @@ impl Ensemble {
             error: None,
             totals: Totals::default(),
             fallback: false,
+            claim: None,
             call: None,
         };
         let mixture = Mixture::new(plan.combine, plan.least, plan.config.pool_bytes)?;
@@ -203,7 +228,7 @@ impl Ensemble {
             };
             let (after, lineage) = {
                 let state = self.shared.lock();
-                (state.mixture.dismissals(), state.mixture.lineage())
+                (state.mixture.dismissals(), state.lineage())
             };
             match (outcome, lineage) {
                 (Ok(()), Some(lineage)) if after == before => {
@@ -225,7 +250,7 @@ impl Ensemble {
 
     /// Where bytes would come from now, if any device has brought some.
     pub fn lineage(&self) -> Option<Lineage> {
-        self.shared.lock().mixture.lineage()
+        self.shared.lock().lineage()
     }
 
     /// A view for status displays, which outlives a lock.
@@ -300,7 +325,7 @@ impl View {
 
     /// Where bytes would come from now, if any device has brought some.
     pub fn lineage(&self) -> Option<Lineage> {
-        self.shared.lock().mixture.lineage()
+        self.shared.lock().lineage()
     }
 
     /// Times a device was put out.

@@ -67,10 +67,7 @@ fn open(
     match selected.device {
         OpenDevice::Entropy(source) => {
             let id = source.descriptor().id.clone();
-            let held = shared.lock().seats.iter().enumerate().any(|(other, held)| {
-                other != seat && held.serving && held.device.as_ref().is_some_and(|device| device.id == id)
-            });
-            if held {
+            if !shared.lock().claim(seat, &id) {
                 return Err(
                     Error::new(ErrorKind::Busy, "it serves already, and a device counts once").on(&id)
                 );
@@ -178,7 +175,7 @@ impl Worker<'_> {
             state.mixture.dismiss(id);
         }
         if let Some(seat) = state.seats.get_mut(self.seat) {
-            (seat.serving, seat.error) = (false, Some(reason));
+            (seat.serving, seat.error, seat.claim) = (false, Some(reason), None);
         }
         drop(state);
         self.shared.changed.notify_all();
