@@ -186,3 +186,21 @@ fn chips_are_listed_and_tell_their_figures() {
     assert!(info["properties"].to_string().contains("IQM Garnet"), "{info}");
     assert_fails(&qhal(&["info", "simulated:nowhere"]), 1, &["nowhere", "garnet"]);
 }
+
+/// OpenQASM 3 with a value from the command line, a subroutine and a branch on an outcome.
+#[test]
+fn openqasm_3_runs_with_its_inputs() {
+    let program = "OPENQASM 3.0;\ninclude \"stdgates.inc\";\ninput float theta;\nqubit[2] q;\nbit[2] c;\n\
+        def flip(qubit a) { rx(theta) a; }\nflip(q[0]);\nc[0] = measure q[0];\nif (c[0]) x q[1];\nc[1] = measure q[1];\n";
+    let document =
+        json(&qhal_with_input(&["run", "-", "--shots", "10", "--input", "theta=pi", "--json"], program));
+    assert_eq!(document["counts"], serde_json::json!({"11": 10}));
+    let output = qhal_with_input(&["run", "-", "--shots", "10"], program);
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.contains("standard input:3:1: the input 'theta' has no value")
+            && error.contains("--input theta=0"),
+        "{error}"
+    );
+}

@@ -11,6 +11,7 @@ mod include;
 mod lexer;
 mod names;
 pub mod openqasm2;
+pub mod openqasm3;
 pub mod translate;
 
 pub use diagnostic::Diagnostic;
@@ -18,7 +19,7 @@ pub use include::{Folders, Included, Includes, NoIncludes};
 
 use diagnostic::Fault;
 use lexer::{Cursor, Version};
-use qhal::{Circuit, ErrorKind};
+use qhal::Circuit;
 
 /// How large a program may become before it is refused.
 ///
@@ -43,7 +44,8 @@ impl Default for Limits {
 
 /// Reads an OpenQASM program. `name` is what the text is called in messages, usually the path of its file.
 ///
-/// The version line decides on the language; without one the text is read as OpenQASM 2, as Qiskit does.
+/// The version line decides on the language; without one the text is read as OpenQASM 2, as Qiskit does, and as OpenQASM 3
+/// where it has words of that language alone.
 ///
 /// ```
 /// use qhal_compiler::{NoIncludes, parse};
@@ -59,7 +61,7 @@ impl Default for Limits {
 ///
 /// # Errors
 /// A [`Diagnostic`] with the place: of kind `InvalidInput` where the program is wrong or larger than the default
-/// [`Limits`], of kind `Unsupported` for OpenQASM 3, which is not read yet, and for the use of an `opaque` gate.
+/// [`Limits`], of kind `Unsupported` for what a circuit cannot say and for the use of an `opaque` gate.
 pub fn parse(source: &str, name: &str, includes: &dyn Includes) -> Result<Circuit, Diagnostic> {
     parse_within(source, name, includes, Limits::default())
 }
@@ -74,13 +76,35 @@ pub fn parse_within(
     includes: &dyn Includes,
     limits: Limits,
 ) -> Result<Circuit, Diagnostic> {
+    parse_with(source, name, includes, limits, &openqasm3::Inputs::new())
+}
+
+/// [`parse_within`] with values for the `input` declarations of OpenQASM 3.
+///
+/// # Errors
+/// As [`parse`]; `InvalidInput` for an input without a value and for a value without an input.
+pub fn parse_with(
+    source: &str,
+    name: &str,
+    includes: &dyn Includes,
+    limits: Limits,
+    inputs: &openqasm3::Inputs,
+) -> Result<Circuit, Diagnostic> {
     let mut cursor = Cursor::new(source);
     match lexer::version(&mut cursor) {
-        Ok(Some(Version { at, major: 3, .. })) => {
-            let message = "OpenQASM 3 is not read yet; write the program in OpenQASM 2";
-            Err(Fault::new(at, message).of(ErrorKind::Unsupported).show(source, name))
+        Ok(Some(Version { major: 3, .. })) => openqasm3::read(source, name, includes, limits, inputs),
+        Ok(_) if !inputs.is_empty() && !source.contains("input") => {
+            Err(Fault::new(0, "only OpenQASM 3 has inputs, and this program is OpenQASM 2")
+                .show(source, name))
         }
-        Ok(_) => openqasm2::read(source, name, includes, limits),
+        Ok(Some(_)) => openqasm2::read(source, name, includes, limits),
+        Ok(None) => openqasm2::read(source, name, includes, limits).or_else(|error| {
+            // The examples of the OpenQASM 3 specification have no version.
+            let newer = error.message.contains(openqasm2::OF_A_LATER_LANGUAGE)
+                || source.contains("\"stdgates.inc\"")
+                || source.contains(['θ', 'π']);
+            if newer { openqasm3::read(source, name, includes, limits, inputs) } else { Err(error) }
+        }),
         Err(fault) => Err(fault.show(source, name)),
     }
 }

@@ -140,6 +140,16 @@ fn spec(text: &str) -> Result<DeviceSpec, String> {
     text.parse().map_err(|error: qhal::Error| error.message().to_owned())
 }
 
+/// `NAME=VALUE`.
+fn named_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err("a value is given as NAME=VALUE, such as theta=pi/2".to_owned()),
+    }
+}
+
 fn policy(text: &str) -> Result<Policy, String> {
     text.parse().map_err(|error: qhal::Error| error.message().to_owned())
 }

@@ -11,6 +11,9 @@ use super::{PolicyArgs, spec};
 pub(crate) struct RunArgs {
     /// The program; `-` reads standard input.
     pub(crate) file: PathBuf,
+    /// A value for an `input` of an OpenQASM 3 program, as `theta=pi/2`; may be given more than once.
+    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = super::named_value)]
+    pub(crate) inputs: Vec<(String, String)>,
     /// How often it is run, 1 to 2^53 [default: 1024].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1 << 53))]
     pub(crate) shots: Option<u64>,

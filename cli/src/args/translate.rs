@@ -8,6 +8,9 @@ use clap::Args;
 pub(crate) struct TranslateArgs {
     /// The program; `-` reads standard input.
     pub(crate) file: PathBuf,
+    /// A value for an `input` of an OpenQASM 3 program, as `theta=pi/2`; may be given more than once.
+    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = super::named_value)]
+    pub(crate) inputs: Vec<(String, String)>,
     /// For what: a target by name (a wrong one is answered with those there are), a JSON description, or a device.
     #[arg(long, value_name = "TARGET|FILE.json|DEVICE")]
     pub(crate) to: String,

@@ -46,7 +46,7 @@ pub(crate) fn run(context: &Context, args: &NegotiateArgs) -> Outcome {
     };
     let request = Request {
         work: match (&args.file, args.qubits) {
-            (Some(path), _) => Work::Circuit(read_circuit(path)?),
+            (Some(path), _) => Work::Circuit(read_circuit(path, &[])?),
             (None, qubits) => Work::Layers {
                 qubits: qubits.unwrap_or(0),
                 depth: args.depth,

@@ -10,6 +10,7 @@ use qhal::processor::{Counts, Job, JobId, JobResult, JobState, Processor, Progra
 use qhal::{Circuit, Complex64, Descriptor, Error, ErrorKind, Kind, OpenDevice};
 use qhal_backends::simulated::Engine;
 use qhal_backends::{catalog, select};
+use qhal_compiler::Limits;
 use serde_json::{Map, Value, json};
 
 use super::native;
@@ -28,7 +29,7 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Outcome {
         return Err(Failure::usage("the state goes to a file: use --show state and -o FILE together"));
     }
     let begun = Instant::now();
-    let circuit = read_circuit(&args.file)?;
+    let circuit = read_circuit(&args.file, &args.inputs)?;
     let parse = begun.elapsed();
     if circuit.qubits() == 0 {
         let message =
@@ -74,8 +75,8 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Outcome {
     for_people(&circuit, &descriptor, &result, parse, args)
 }
 
-/// Reads a program from a file, or standard input for `-`.
-pub(crate) fn read_circuit(path: &Path) -> Outcome<Circuit> {
+/// Reads a program from a file, or standard input for `-`, with values for its inputs.
+pub(crate) fn read_circuit(path: &Path, inputs: &[(String, String)]) -> Outcome<Circuit> {
     let (bytes, name) = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin()
@@ -93,7 +94,8 @@ pub(crate) fn read_circuit(path: &Path) -> Outcome<Circuit> {
     })?;
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
     let includes = qhal_compiler::Folders::new([folder]);
-    Ok(qhal_compiler::parse(&text, &name, &includes).map_err(Error::from)?)
+    let inputs = inputs.iter().cloned().collect();
+    Ok(qhal_compiler::parse_with(&text, &name, &includes, Limits::default(), &inputs).map_err(Error::from)?)
 }
 
 /// A processor that was chosen and opened to run something.

@@ -17,7 +17,7 @@ use crate::failure::{Failure, Outcome};
 use crate::report;
 
 pub(crate) fn run(context: &Context, args: &TranslateArgs) -> Outcome {
-    let program = read_circuit(&args.file)?;
+    let program = read_circuit(&args.file, &args.inputs)?;
     let target = target(context, &args.to)?;
     let mut options = Options::level(args.optimize);
     options.seed = args.seed;

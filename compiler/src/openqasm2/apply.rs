@@ -9,6 +9,9 @@ use super::{Program, Reader, refused};
 use crate::diagnostic::{Fault, Read};
 use crate::lexer::quoted;
 
+/// Said of words that OpenQASM 2 does not have.
+pub(crate) const OF_A_LATER_LANGUAGE: &str = "is a word of OpenQASM 3";
+
 /// One operand: a bit of a register, or all of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Operand {
@@ -108,7 +111,7 @@ impl<'s> Reader<'s, '_, '_> {
         }
         let known = name.parse::<Gate>().is_ok_and(|gate| gate.qubits() > 0);
         if OF_OPENQASM_3.contains(&format!(" {name} ")) {
-            let message = format!("'{name}' is a word of OpenQASM 3, which is not read yet");
+            let message = format!("'{name}' {OF_A_LATER_LANGUAGE}: begin the program with 'OPENQASM 3.0;'");
             return Fault::new(at, message).of(ErrorKind::Unsupported);
         }
         let hint = if known && !self.program.symbols.library {

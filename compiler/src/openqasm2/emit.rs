@@ -126,6 +126,7 @@ impl Writer {
         self.bits
             .iter()
             .find(|(_, register)| register.start == bits.start && register.size as usize == bits.len())
+            .filter(|_| condition.mask().is_none())
             .map(|(name, _)| name.as_str())
             .ok_or_else(|| cannot(&format!("a condition on bits {} to {} alone", bits.start, bits.end - 1)))
     }

@@ -13,8 +13,10 @@ mod recognise;
 mod symbols;
 mod unfold;
 
+pub(crate) use apply::OF_A_LATER_LANGUAGE;
 pub use emit::emit;
 pub(crate) use library::definition;
+pub(crate) use recognise::same;
 
 use qhal::circuit::{Condition, Operation};
 use qhal::{Circuit, Error, ErrorKind};

@@ -46,7 +46,7 @@ impl Program<'_> {
 }
 
 /// Whether a circuit does what one operation does; `None` where that cannot be told.
-fn same(body: &Circuit, operation: Operation<'_>) -> Option<bool> {
+pub(crate) fn same(body: &Circuit, operation: Operation<'_>) -> Option<bool> {
     let states = 1usize << body.qubits();
     let mut overlap = Complex64::ZERO;
     let mut columns = Vec::with_capacity(states);

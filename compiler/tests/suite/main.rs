@@ -7,6 +7,7 @@ mod emit;
 mod errors;
 mod hostile;
 mod language;
+mod openqasm3;
 mod paper;
 mod reference;
 mod translate;

@@ -142,19 +142,32 @@ fn repeated(qubits: &[u32]) -> Option<u32> {
     sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
-/// A test of the classical memory: a run of bits equals a number.
+/// A test of the classical memory: a run of bits, or some bits of a run, equal those of a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     first: u32,
     width: u32,
     value: BitString,
+    /// Which bits of the run count; `None` for all.
+    mask: Option<BitString>,
 }
 
 impl Condition {
     /// Holds when the `width` bits from `first` on, read as a number with the first bit lowest, equal `value`.
     /// A value with bits set beyond `width` is legal and never equal.
     pub fn equals(first: u32, width: u32, value: BitString) -> Self {
-        Self { first, width, value }
+        Self { first, width, value, mask: None }
+    }
+
+    /// Holds when those of the `width` bits from `first` on that are set in `mask` equal the bits of `value`.
+    pub fn masked(first: u32, width: u32, mask: BitString, value: BitString) -> Self {
+        let all = (0..width).all(|index| mask.get(index));
+        Self { first, width, value, mask: if all { None } else { Some(mask) } }
+    }
+
+    /// Which bits of the run count, from the first one on; `None` when all do.
+    pub fn mask(&self) -> Option<&BitString> {
+        self.mask.as_ref()
     }
 
     /// The indices of the bits it reads.
@@ -169,7 +182,10 @@ impl Condition {
 
     /// Whether `memory` satisfies it.
     pub fn holds(&self, memory: &BitString) -> bool {
-        (0..self.width).all(|offset| memory.get(self.first.saturating_add(offset)) == self.value.get(offset))
+        let counts = |offset: &u32| self.mask.as_ref().is_none_or(|mask| mask.get(*offset));
+        (0..self.width)
+            .filter(counts)
+            .all(|offset| memory.get(self.first.saturating_add(offset)) == self.value.get(offset))
             && (self.width..self.value.width()).all(|index| !self.value.get(index))
     }
 

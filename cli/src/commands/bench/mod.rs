@@ -25,7 +25,7 @@ pub(crate) fn run(context: &Context, args: &BenchArgs) -> Outcome {
 
 /// Times planning, allocation and gates of one circuit, the program being parsed already.
 fn statevector(context: &Context, args: &BenchStatevectorArgs) -> Outcome {
-    let circuit = read_circuit(&args.file)?;
+    let circuit = read_circuit(&args.file, &[])?;
     let engine = Engine::new(&context.processor(Some(args.engine)))?;
     let mut seconds = Vec::new();
     let mut last = None;
