@@ -5,11 +5,12 @@ use std::rc::Rc;
 use qhal::circuit::{Library, Operation};
 use qhal::{Circuit, Gate};
 
+use super::assign::{merged_bit, target};
 use super::evaluate::simple_float;
 use super::gates::{Change, Does, Part, changed};
 use super::logic::Logic;
 use super::place::{Action, Step};
-use super::run::{Flow, merged_bit, target};
+use super::run::Flow;
 use super::syntax::{Binary, Expr, Expression, GateDefinition, Modifier, Subroutine, Type, Unary};
 use super::value::{Kind, Value, unsupported};
 use super::{Entry, Machine, Scope};

@@ -1,6 +1,6 @@
 //! From tokens to the tree: expressions.
 
-use super::parse::Parser;
+use super::parser::Parser;
 use super::syntax::{At, Binary, Expr, Expression, Index, Type, Unary};
 use super::token::Token;
 use crate::diagnostic::{Fault, Read};

@@ -4,12 +4,15 @@
 //! conditions on instructions, and what a circuit cannot say is refused with its place. The language is that of the
 //! OpenQASM 3.0 specification (A. Cross and others, arXiv 2104.14722; openqasm.com).
 
+mod assign;
 mod call;
+mod control;
 mod evaluate;
 mod expression;
 mod gates;
 mod logic;
 mod parse;
+mod parser;
 mod place;
 mod run;
 mod syntax;

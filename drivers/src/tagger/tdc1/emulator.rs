@@ -38,7 +38,7 @@ const EVENTS: f64 = 11_000.0;
 /// Of 22 events, ten are of one input each, and one each of a pair.
 const PAIRS: f64 = 1.0 / 22.0;
 /// The time after which a word without event is sent.
-const DUMMY_NS: u64 = 140_000_000;
+const SILENCE_NS: u64 = 140_000_000;
 
 /// What an emulated device is like.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -254,8 +254,8 @@ impl Tdc1Emulator {
     }
 
     fn dummies(&mut self, running: &mut Running, until: u64, now: Duration) {
-        while until >= running.last_word + DUMMY_NS {
-            running.last_word += DUMMY_NS;
+        while until >= running.last_word + SILENCE_NS {
+            running.last_word += SILENCE_NS;
             let word = encode(Tag::new(running.last_word * UNITS_PER_NS, 0));
             self.push(&word.to_le_bytes(), now);
         }
