@@ -40,6 +40,9 @@ fn the_program_can_be_piped_on() {
     let output = qhal_with_input(&["translate", "-", "--to", "ibm-heron"], GHZ);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success() && text.starts_with("OPENQASM 2.0;"), "{text}");
+    let newer = qhal_with_input(&["translate", "-", "--to", "ibm-heron", "--format", "openqasm3"], GHZ);
+    let newer = String::from_utf8_lossy(&newer.stdout).into_owned();
+    assert!(newer.starts_with("OPENQASM 3.0;") && newer.contains("measure"), "{newer}");
     let summary = stderr(&output);
     assert!(summary.contains("2 two-qubit gates") && summary.contains("fidelity unknown"), "{summary}");
 }

@@ -33,7 +33,7 @@ pub(crate) use tags::{
     TagsCommand, TagsConvertArgs, TagsCorrelateArgs, TagsDistillArgs, TagsInfoArgs, TagsProtocolArg,
     TagsReadArgs, TagsRecordArgs,
 };
-pub(crate) use translate::TranslateArgs;
+pub(crate) use translate::{Language, TranslateArgs};
 
 /// One way to talk to quantum hardware: random-number generators, key links and processors.
 ///

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 #[derive(Args, Debug)]
 pub(crate) struct TranslateArgs {
@@ -17,6 +17,9 @@ pub(crate) struct TranslateArgs {
     /// Where the translated program goes [default: standard output, or "program" of the JSON document].
     #[arg(short = 'o', long = "out", value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// The language of the translated program.
+    #[arg(long, value_enum, default_value_t = Language::Openqasm2)]
+    pub(crate) format: Language,
     /// How hard to try: 0 gate by gate, 1 merges neighbours, 2 what commutes, 3 searches longest.
     #[arg(long, value_name = "LEVEL", default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=3))]
     pub(crate) optimize: u8,
@@ -29,4 +32,11 @@ pub(crate) struct TranslateArgs {
     /// Leave out the comparison of states; every block is checked all the same.
     #[arg(long)]
     pub(crate) no_compare: bool,
+}
+
+/// Languages that programs are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    Openqasm2,
+    Openqasm3,
 }

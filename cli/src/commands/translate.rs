@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use qhal::{Error, Kind, OpenDevice};
 use qhal_backends::{DeviceSpec, catalog, select};
-use qhal_compiler::openqasm2;
 use qhal_compiler::translate::{Estimate, Options, Target, Translation, estimate, translate};
+use qhal_compiler::{openqasm2, openqasm3};
 use serde_json::{Value, json};
 
 use super::native;
 use super::run::{read_circuit, write_whole};
-use crate::args::TranslateArgs;
+use crate::args::{Language, TranslateArgs};
 use crate::context::{Context, RUN_POLICY};
 use crate::failure::{Failure, Outcome};
 use crate::report;
@@ -34,7 +34,10 @@ pub(crate) fn run(context: &Context, args: &TranslateArgs) -> Outcome {
     bar.finish_and_clear();
     let translation = translation?;
     let estimate = estimate(&translation.circuit, &target.capabilities);
-    let text = openqasm2::emit(&translation.circuit)?;
+    let text = match args.format {
+        Language::Openqasm2 => openqasm2::emit(&translation.circuit)?,
+        Language::Openqasm3 => openqasm3::emit(&translation.circuit)?,
+    };
     if let Some(path) = &args.out {
         write_whole(path, |file| file.write_all(text.as_bytes()))?;
     }

@@ -197,7 +197,7 @@ fn legal_name(name: &str, taken: &mut HashSet<String>) -> String {
 }
 
 /// The number so that reading it gives the same: as a fraction of π where it is one, else with all digits.
-fn number(angle: f64) -> String {
+pub(crate) fn number(angle: f64) -> String {
     for divisor in [1u32, 2, 3, 4, 6, 8, 16, 32, 64, 128, 256, 512, 1024] {
         let times = (angle * f64::from(divisor) / PI).round();
         if times == 0.0 || times.abs() > 64.0 {
@@ -220,7 +220,7 @@ fn number(angle: f64) -> String {
 }
 
 /// The decimal digits of a number of any width.
-fn decimal(bits: &BitString) -> String {
+pub(crate) fn decimal(bits: &BitString) -> String {
     const CHUNK: u64 = 1_000_000_000_000_000_000;
     let mut words = bits.words().to_vec();
     let mut chunks = Vec::new();
@@ -241,7 +241,7 @@ fn decimal(bits: &BitString) -> String {
 }
 
 /// Angles (θ, φ, λ, γ) with e^{iγ} U(θ, φ, λ) equal to a unitary on one qubit.
-fn euler_angles(matrix: &Matrix) -> [f64; 4] {
+pub(crate) fn euler_angles(matrix: &Matrix) -> [f64; 4] {
     let [a, b, c, d] = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(row, column)| matrix.get(row, column));
     let theta = 2.0 * c.norm().atan2(a.norm());
     // An element that is 0 has no angle; the others say everything then.

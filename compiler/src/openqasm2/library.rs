@@ -9,7 +9,7 @@ use qhal::circuit::Library;
 
 /// How a gate is written in OpenQASM 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Spelling {
+pub(crate) enum Spelling {
     /// It is known to every reader under this name.
     Known(&'static str),
     /// It needs a definition, which uses these other defined gates.
@@ -17,7 +17,7 @@ pub(super) enum Spelling {
 }
 
 /// The spelling of `gate`; `None` if there is none.
-pub(super) fn spelling(gate: Gate) -> Option<Spelling> {
+pub(crate) fn spelling(gate: Gate) -> Option<Spelling> {
     let defined = |signature, body, uses| Some(Spelling::Defined { signature, body, uses });
     match gate {
         Gate::U => return Some(Spelling::Known("U")),

@@ -15,7 +15,8 @@ mod unfold;
 
 pub(crate) use apply::OF_A_LATER_LANGUAGE;
 pub use emit::emit;
-pub(crate) use library::definition;
+pub(crate) use emit::{decimal, euler_angles, number};
+pub(crate) use library::{Spelling, definition, spelling};
 pub(crate) use recognise::same;
 
 use qhal::circuit::{Condition, Operation};

@@ -7,6 +7,7 @@
 mod assign;
 mod call;
 mod control;
+mod emit;
 mod evaluate;
 mod expression;
 mod gates;
@@ -18,6 +19,8 @@ mod run;
 mod syntax;
 mod token;
 mod value;
+
+pub use emit::emit;
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;

@@ -15,6 +15,12 @@ pub(super) struct Parser<'s> {
     pub(super) depth: u32,
 }
 
+/// Whether `name` means something in the language, so that nothing can be called that.
+pub(super) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+        || matches!(name, "pi" | "tau" | "euler" | "im" | "gphase" | "OPENQASM" | "pragma")
+}
+
 /// Words that name nothing.
 const RESERVED: [&str; 50] = [
     "include",

@@ -191,14 +191,18 @@ impl<'s> Cutter<'s> {
             "" => None,
             "im" => return Ok(Token::Imaginary(float()?)),
             "dt" => return Ok(Token::Ticks(float()?)),
-            "s" => Some(1.0),
-            "ms" => Some(1e-3),
-            "us" | "µs" | "μs" => Some(1e-6),
-            "ns" => Some(1e-9),
+            "s" => Some(0),
+            "ms" => Some(-3),
+            "us" | "µs" | "μs" => Some(-6),
+            "ns" => Some(-9),
             _ => None,
         };
-        if let Some(scale) = seconds {
-            return Ok(Token::Time(float()? * scale));
+        if let Some(power) = seconds {
+            // Read with the unit's exponent, 100ns is the number nearest to it.
+            let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+            let exponent = exponent.parse::<i32>().unwrap_or(0).saturating_add(power);
+            let number = format!("{digits}e{exponent}").parse::<f64>();
+            return number.map(Token::Time).map_err(|_| Fault::new(at, "this is not a time"));
         }
         self.at = after;
         if self.rest().starts_with(starts_word) {

@@ -6,7 +6,7 @@ use std::f64::consts::PI;
 use proptest::prelude::*;
 use qhal::circuit::Matrix;
 use qhal::{Circuit, ErrorKind, Gate};
-use qhal_compiler::openqasm3::{Inputs, check};
+use qhal_compiler::openqasm3::{Inputs, check, emit};
 use qhal_compiler::{Diagnostic, Limits, NoIncludes, parse, parse_with, parse_within};
 
 use crate::reference::{outcomes, unitary};
@@ -483,4 +483,43 @@ fn definitions_of_known_gates_are_the_gates() {
     let other = read("gate rzz(a) p, q { cx p, q; rz(2*a) q; cx p, q; } qubit[2] q; rzz(0.3) q[0], q[1];");
     assert_eq!(other.len(), 3);
     let _: BTreeMap<String, f64> = outcomes(&other);
+}
+
+/// What is written is read as the same circuit: every gate of the table, matrices under controls, conditions, delays.
+#[test]
+fn what_is_written_is_read_again() {
+    for gate in Gate::all() {
+        let qubits: Vec<u32> = (0..gate.qubits() as u32).rev().collect();
+        let mut circuit = Circuit::with_size(gate.qubits().max(1) as u32, 0);
+        circuit.gate(gate, &[0.7, -0.4, 1.9, 2.3][..gate.params()], &qubits).unwrap();
+        let text = emit(&circuit).unwrap();
+        let again = parse(&text, "t", &NoIncludes).unwrap_or_else(|error| panic!("{error}"));
+        let distance = unitary(&again).distance_up_to_phase(&unitary(&circuit));
+        assert!(distance < 1e-12, "{gate}: {distance}\n{text}");
+    }
+    for controls in 0..4u32 {
+        let mut circuit = Circuit::with_size(4, 0);
+        let matrix = Gate::U.matrix(&[0.7, -0.4, 1.9]).times(&Gate::Rz.matrix(&[0.3])).unwrap();
+        let qubits: Vec<u32> = (0..=controls).rev().collect();
+        circuit.unitary(&matrix, controls, &qubits).unwrap();
+        let again = parse(&emit(&circuit).unwrap(), "t", &NoIncludes).unwrap();
+        let distance = unitary(&again).distance_up_to_phase(&unitary(&circuit));
+        assert!(distance < 1e-12, "{controls} controls: {distance}");
+    }
+    let body = "qubit[3] q; bit[2] c; bit r; h q[0]; h q[1]; c = measure q[0:1]; if (c[0] || c[1]) x q[2]; if (c == 2) z q[2];
+        delay[100ns] q[2]; barrier q; reset q[0]; r = measure q[2];";
+    let circuit = read(body);
+    let text = emit(&circuit).unwrap();
+    assert_eq!(outcomes(&parse(&text, "t", &NoIncludes).unwrap()), outcomes(&circuit), "{text}");
+    assert!(text.contains("if (c == 2) { z q[2]; }") && text.contains("delay[1e-7s] q[2];"), "{text}");
+    for path in std::fs::read_dir(crate::reference::data("circuits")).unwrap() {
+        let path = path.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "qasm") {
+            let circuit = parse(&std::fs::read_to_string(&path).unwrap(), "t", &NoIncludes).unwrap();
+            let again = parse(&emit(&circuit).unwrap(), "t", &NoIncludes).unwrap();
+            let (a, b) = (crate::reference::state(&circuit), crate::reference::state(&again));
+            let overlap: qhal::Complex64 = a.iter().zip(&b).map(|(a, b)| a.conj() * b).sum();
+            assert!((overlap.norm() - 1.0).abs() < 1e-9, "{}", path.display());
+        }
+    }
 }
