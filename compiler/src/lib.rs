@@ -12,6 +12,7 @@ mod lexer;
 mod names;
 pub mod openqasm2;
 pub mod openqasm3;
+pub mod qir;
 pub mod translate;
 
 pub use diagnostic::Diagnostic;
@@ -44,7 +45,7 @@ impl Default for Limits {
 
 /// Reads an OpenQASM program. `name` is what the text is called in messages, usually the path of its file.
 ///
-/// The version line decides on the language; without one the text is read as OpenQASM 2, as Qiskit does, and as OpenQASM 3
+/// LLVM text of QIR's base profile is read as well. The version line decides on the language; without one the text is read as OpenQASM 2, as Qiskit does, and as OpenQASM 3
 /// where it has words of that language alone.
 ///
 /// ```
@@ -90,6 +91,9 @@ pub fn parse_with(
     limits: Limits,
     inputs: &openqasm3::Inputs,
 ) -> Result<Circuit, Diagnostic> {
+    if qir::is_qir(source) {
+        return qir::read(source, name, limits);
+    }
     let mut cursor = Cursor::new(source);
     match lexer::version(&mut cursor) {
         Ok(Some(Version { major: 3, .. })) => openqasm3::read(source, name, includes, limits, inputs),

@@ -39,4 +39,8 @@ pub(crate) struct TranslateArgs {
 pub(crate) enum Language {
     Openqasm2,
     Openqasm3,
+    /// Base profile, opaque pointers (QIR 2).
+    Qir,
+    /// Base profile, typed pointers (QIR 1).
+    QirTyped,
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use qhal::{Error, Kind, OpenDevice};
 use qhal_backends::{DeviceSpec, catalog, select};
 use qhal_compiler::translate::{Estimate, Options, Target, Translation, estimate, translate};
-use qhal_compiler::{openqasm2, openqasm3};
+use qhal_compiler::{openqasm2, openqasm3, qir};
 use serde_json::{Value, json};
 
 use super::native;
@@ -37,6 +37,8 @@ pub(crate) fn run(context: &Context, args: &TranslateArgs) -> Outcome {
     let text = match args.format {
         Language::Openqasm2 => openqasm2::emit(&translation.circuit)?,
         Language::Openqasm3 => openqasm3::emit(&translation.circuit)?,
+        Language::Qir => qir::emit(&translation.circuit, qir::Pointers::Opaque)?,
+        Language::QirTyped => qir::emit(&translation.circuit, qir::Pointers::Typed)?,
     };
     if let Some(path) = &args.out {
         write_whole(path, |file| file.write_all(text.as_bytes()))?;

@@ -9,5 +9,6 @@ mod hostile;
 mod language;
 mod openqasm3;
 mod paper;
+mod qir;
 mod reference;
 mod translate;
