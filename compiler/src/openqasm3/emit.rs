@@ -162,8 +162,15 @@ fn define(gate: Gate, written: &mut BTreeSet<Gate>, text: &mut String) -> Result
         define(*used, written, text)?;
     }
     written.insert(gate);
-    // The older library calls a controlled phase cu1.
-    let _ = writeln!(text, "gate {gate}{signature} {{ {} }}", body.replace("cu1(", "cp("));
+    // The older library calls a controlled phase cu1. qiskit-qasm3-import 0.6 gives angles to parameters in the order of their
+    // names, so the names are in order.
+    let mut definition = format!("{signature} {{ {} }}", body.replace("cu1(", "cp("));
+    let angles =
+        signature.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or("", |(names, _)| names);
+    for (place, name) in angles.split(',').enumerate().filter(|(_, name)| !name.is_empty()) {
+        definition = definition.replace(name, &format!("p{place}"));
+    }
+    let _ = writeln!(text, "gate {gate}{definition}");
     Ok(())
 }
 
