@@ -9,6 +9,8 @@ pub struct PassedOver {
     pub id: DeviceId,
     /// Why, in a few words with what to do about it.
     pub reason: String,
+    /// Whether it would have done, had there not been a better one.
+    pub would_do: bool,
 }
 
 /// What was decided.
@@ -42,7 +44,9 @@ pub fn choose(found: &[Descriptor], kind: Kind, policy: Policy, named: Option<&D
     for device in found.iter().filter(|device| device.kind == kind) {
         match objection(device, policy, named) {
             None => acceptable.push(device),
-            Some(reason) => passed_over.push(PassedOver { id: device.id.clone(), reason }),
+            Some(reason) => {
+                passed_over.push(PassedOver { id: device.id.clone(), reason, would_do: false });
+            }
         }
     }
     acceptable.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.id.cmp(&b.id)));
@@ -50,7 +54,11 @@ pub fn choose(found: &[Descriptor], kind: Kind, policy: Policy, named: Option<&D
     let chosen = rest.next().cloned();
     if let Some(chosen) = &chosen {
         let reason = format!("{} was preferred", chosen.id);
-        passed_over.extend(rest.map(|device| PassedOver { id: device.id.clone(), reason: reason.clone() }));
+        passed_over.extend(rest.map(|device| PassedOver {
+            id: device.id.clone(),
+            reason: reason.clone(),
+            would_do: true,
+        }));
     }
     let fallback = policy == Policy::PreferHardware
         && named.is_none()

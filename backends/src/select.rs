@@ -21,9 +21,10 @@ impl Selected {
         let chosen = self.choice.chosen.as_ref().filter(|_| self.choice.fallback)?;
         let mut text =
             format!("no {} hardware was found: using {}, a simulation", self.choice.kind, chosen.id);
-        if !self.choice.passed_over.is_empty() {
-            let list: Vec<String> =
-                self.choice.passed_over.iter().map(|over| format!("{}: {}", over.id, over.reason)).collect();
+        // What would have done is another simulation, and not worth a word.
+        let refused = self.choice.passed_over.iter().filter(|over| !over.would_do);
+        let list: Vec<String> = refused.map(|over| format!("{}: {}", over.id, over.reason)).collect();
+        if !list.is_empty() {
             text.push_str(&format!(" (passed over {})", list.join("; ")));
         }
         Some(text)
