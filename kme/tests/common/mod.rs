@@ -83,64 +83,15 @@ impl Lab {
     }
 
     pub(crate) fn settings(&self, own: usize) -> Settings {
-        let file = |name: &str| self.folder.path().join(name);
-        let name = KMES[own];
-        let other = 1 - own;
-        Settings {
-            kme: KmeSection {
-                id: name.to_owned(),
-                listen: format!("127.0.0.1:{}", self.ports[own]),
-                certificate: file(&format!("{name}.pem")),
-                key: file(&format!("{name}.key")),
-                ca: file("ca.pem"),
-                state: file(&format!("{name}.state")),
-                key_bits: 256,
-                min_key_bits: 64,
-                max_key_bits: 4096,
-                max_keys: 1000,
-                max_keys_per_request: 128,
-                max_additional_slaves: 3,
-                key_lifetime_s: 3600,
-                supply: SupplyKind::Relay,
-                policy: None,
-                random: None,
-            },
-            saes: SAES
-                .iter()
-                .map(|(id, kme)| SaeSection {
-                    id: (*id).to_owned(),
-                    kme: Some(KMES[*kme].to_owned()),
-                    serial: None,
-                    keys_per_second: None,
-                })
-                .collect(),
-            peers: vec![PeerSection {
-                id: KMES[other].to_owned(),
-                address: format!("127.0.0.1:{}", self.ports[other]),
-                server_name: None,
-                supply: SupplyKind::Relay,
-                link: None,
-            }],
-            pairs: Vec::<PairSection>::new(),
-        }
+        settings_in(self.folder.path(), self.ports, own)
     }
 
     pub(crate) fn start(&self, own: usize, seed: u64) -> Running {
-        self.start_with(self.settings(own), own, seed)
+        start(self.settings(own), own, seed)
     }
 
     pub(crate) fn start_with(&self, settings: Settings, own: usize, seed: u64) -> Running {
-        let manager = Manager::new(settings).unwrap();
-        let relay = |seed: u64| Supply::Relay(Box::new(Counter(seed)));
-        let supplies = vec![
-            (KMES[own].to_owned(), relay(seed.wrapping_mul(3))),
-            (KMES[1 - own].to_owned(), relay(seed.wrapping_mul(5))),
-        ];
-        let server = Server::open(manager, supplies, Some(Box::new(Counter(seed))), 2).unwrap();
-        let (address, stop) = (server.address().unwrap(), server.stopper());
-        let manager = server.manager().clone();
-        let thread = Some(std::thread::spawn(move || server.run()));
-        Running { address, manager, stop, thread }
+        start(settings, own, seed)
     }
 
     /// A connection of an application, or of whoever holds that certificate.
@@ -156,6 +107,65 @@ impl Lab {
         }
         running
     }
+}
+
+/// What a key manager of a lab in `folder` is told.
+pub(crate) fn settings_in(folder: &Path, ports: [u16; 2], own: usize) -> Settings {
+    let file = |name: &str| folder.join(name);
+    let name = KMES[own];
+    let other = 1 - own;
+    Settings {
+        kme: KmeSection {
+            id: name.to_owned(),
+            listen: format!("127.0.0.1:{}", ports[own]),
+            certificate: file(&format!("{name}.pem")),
+            key: file(&format!("{name}.key")),
+            ca: file("ca.pem"),
+            state: file(&format!("{name}.state")),
+            key_bits: 256,
+            min_key_bits: 64,
+            max_key_bits: 4096,
+            max_keys: 1000,
+            max_keys_per_request: 128,
+            max_additional_slaves: 3,
+            key_lifetime_s: 3600,
+            supply: SupplyKind::Relay,
+            policy: None,
+            random: None,
+        },
+        saes: SAES
+            .iter()
+            .map(|(id, kme)| SaeSection {
+                id: (*id).to_owned(),
+                kme: Some(KMES[*kme].to_owned()),
+                serial: None,
+                keys_per_second: None,
+            })
+            .collect(),
+        peers: vec![PeerSection {
+            id: KMES[other].to_owned(),
+            address: format!("127.0.0.1:{}", ports[other]),
+            server_name: None,
+            supply: SupplyKind::Relay,
+            link: None,
+        }],
+        pairs: Vec::<PairSection>::new(),
+    }
+}
+
+/// Starts a key manager whose generators begin at `seed`.
+pub(crate) fn start(settings: Settings, own: usize, seed: u64) -> Running {
+    let manager = Manager::new(settings).unwrap();
+    let relay = |seed: u64| Supply::Relay(Box::new(Counter(seed)));
+    let supplies = vec![
+        (KMES[own].to_owned(), relay(seed.wrapping_mul(3))),
+        (KMES[1 - own].to_owned(), relay(seed.wrapping_mul(5))),
+    ];
+    let server = Server::open(manager, supplies, Some(Box::new(Counter(seed))), 2).unwrap();
+    let (address, stop) = (server.address().unwrap(), server.stopper());
+    let manager = server.manager().clone();
+    let thread = Some(std::thread::spawn(move || server.run()));
+    Running { address, manager, stop, thread }
 }
 
 /// Waits until a key manager has keys for everybody.
