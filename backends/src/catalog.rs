@@ -15,6 +15,7 @@ use qhal_drivers::entropy::qcicada::signature::PublicKey;
 use qhal_drivers::entropy::quantis_appliance;
 use qhal_drivers::entropy::swiftrng;
 use qhal_drivers::entropy::truerng::Mode;
+use qhal_drivers::link::etsi014;
 use qhal_drivers::tagger::tdc1;
 use qhal_drivers::transport::ports::System;
 
@@ -59,6 +60,10 @@ pub struct DriverWords {
     pub bitbabbler_folds: Option<u8>,
     /// How a Quantis Appliance is reached.
     pub quantis_appliance: HttpsWords,
+    /// How a key manager by ETSI GS QKD 014 is reached.
+    pub etsi014: HttpsWords,
+    /// The application at the other end, as key managers call it.
+    pub etsi014_peer: Option<String>,
     /// `nim` or `ttl`.
     pub tdc1_signals: Option<String>,
 }
@@ -138,6 +143,10 @@ impl Options {
             neug,
             quantis_appliance: quantis_appliance::Options {
                 https: words.quantis_appliance.settings(quantis_appliance::NAME)?,
+            },
+            etsi014: etsi014::Options {
+                https: words.etsi014.settings(etsi014::NAME)?,
+                peer: words.etsi014_peer.clone(),
             },
             tdc1,
         };

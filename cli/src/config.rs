@@ -3,7 +3,7 @@
 mod https;
 mod serve;
 
-pub(crate) use https::HttpsSection;
+pub(crate) use https::{Etsi014Section, HttpsSection};
 pub(crate) use serve::ServeSection;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) bitbabbler: BitBabblerSection,
     #[serde(rename = "quantis-appliance")]
     pub(crate) quantis_appliance: HttpsSection,
+    pub(crate) etsi014: Etsi014Section,
     pub(crate) tdc1: Tdc1Section,
     pub(crate) simulated: SimulatedSection,
     /// `[kme]` and what belongs to it: a key manager.
@@ -61,6 +62,7 @@ impl Config {
     /// Makes relative paths relative to the folder of the file they stand in.
     fn resolve(&mut self, folder: &Path) {
         self.quantis_appliance.resolve(folder);
+        self.etsi014.resolve(folder);
         if let Some(kme) = &mut self.kme {
             for path in [&mut kme.certificate, &mut kme.key, &mut kme.ca, &mut kme.state] {
                 *path = folder.join(&*path);

@@ -60,6 +60,8 @@ impl Context {
             infnoise_whitening: config.infnoise.whitening,
             bitbabbler_folds: config.bitbabbler.folds,
             quantis_appliance: config.quantis_appliance.words(),
+            etsi014: config.etsi014.words(),
+            etsi014_peer: config.etsi014.peer.clone(),
             tdc1_signals: config.tdc1.signals.clone(),
         }
     }

@@ -18,6 +18,7 @@ use crate::entropy::swiftrng::{self, SwiftRng};
 use crate::entropy::truerng::{self, Mode, TrueRng};
 use crate::entropy::usb::{UsbDriver, UsbKind};
 use crate::fault::{self, Fault, FaultName};
+use crate::link::etsi014::{self, Etsi014};
 use crate::tagger::tdc1::{self, Tdc1};
 use crate::transport::pty::PtyServer;
 use crate::transport::{Emulator, Served};
@@ -105,6 +106,12 @@ const FAMILIES: &[Family] = &[
         usb: Vec::new,
         emulated: quantis_appliance::emulator::models,
     },
+    // Its emulator is a whole program: `qhal kme serve`.
+    Family {
+        driver: |options| Box::new(Etsi014::new(options.etsi014.clone())),
+        usb: Vec::new,
+        emulated: Vec::new,
+    },
     Family { driver: |_| Box::new(HwRng::new()), usb: Vec::new, emulated: Vec::new },
 ];
 
@@ -131,6 +138,8 @@ pub struct DriverOptions {
     pub neug: neug::Mode,
     /// How a Quantis Appliance is reached.
     pub quantis_appliance: quantis_appliance::Options,
+    /// How a key manager is reached, and for which application at the other end.
+    pub etsi014: etsi014::Options,
     /// The signals at a TDC1's inputs.
     pub tdc1: tdc1::Options,
 }
@@ -149,6 +158,7 @@ impl Default for DriverOptions {
             bitbabbler: 0,
             neug: neug::Mode::default(),
             quantis_appliance: quantis_appliance::Options::default(),
+            etsi014: etsi014::Options::default(),
             tdc1: tdc1::Options::default(),
         }
     }

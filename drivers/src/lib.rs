@@ -9,6 +9,7 @@ mod emulation;
 pub mod entropy;
 mod family;
 pub mod fault;
+pub mod link;
 pub mod tagger;
 pub mod tags;
 pub mod transport;

@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use qhal::KeyId;
+use qhal_backends::DeviceSpec;
 use qhal_backends::simulated::LinkProtocol;
+
+use super::{PolicyArgs, spec};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum LinkCommand {
@@ -12,6 +16,66 @@ pub(crate) enum LinkCommand {
         after_help = "Example: qhal link simulate --protocol bb84-decoy --distance 50 --seconds 5 --seed 1 --json"
     )]
     Simulate(SimulateArgs),
+    /// What a link's key store holds.
+    #[command(after_help = "Example: qhal link status --device etsi014@https://localhost:8443")]
+    Status(LinkDevice),
+    /// New keys, as a key container of ETSI GS QKD 014; tell the other end their names.
+    #[command(
+        after_help = "Example: qhal link get --device etsi014@https://localhost:8443 -n 2 -o keys.json"
+    )]
+    Get(LinkGetArgs),
+    /// The keys that the other end got, by their names.
+    #[command(
+        after_help = "Example: qhal link fetch --device etsi014@https://localhost:8444 bc490419-7d60-487f-adc1-4ddcc177c139 -o keys.json"
+    )]
+    Fetch(LinkFetchArgs),
+}
+
+/// Which link.
+#[derive(Args, Debug)]
+pub(crate) struct LinkDevice {
+    /// Which link [default: the best that the policy allows].
+    #[arg(long, value_parser = spec)]
+    pub(crate) device: Option<DeviceSpec>,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+}
+
+/// Where keys go.
+#[derive(Args, Debug)]
+pub(crate) struct KeysOut {
+    /// A file for the keys, readable by its owner alone; only their names are printed then [default: standard output].
+    #[arg(short = 'o', long = "out", value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LinkGetArgs {
+    #[command(flatten)]
+    pub(crate) link: LinkDevice,
+    /// How many, 1 to 1024.
+    #[arg(short = 'n', long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) number: u32,
+    /// Their length in bits [default: what the link says].
+    #[arg(long, value_name = "BITS")]
+    pub(crate) size: Option<u32>,
+    #[command(flatten)]
+    pub(crate) out: KeysOut,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LinkFetchArgs {
+    #[command(flatten)]
+    pub(crate) link: LinkDevice,
+    /// The names of the keys (UUIDs).
+    #[arg(required = true, value_parser = key_id)]
+    pub(crate) ids: Vec<KeyId>,
+    #[command(flatten)]
+    pub(crate) out: KeysOut,
+}
+
+fn key_id(text: &str) -> Result<KeyId, String> {
+    text.parse().map_err(|error: qhal::Error| error.message().to_owned())
 }
 
 #[derive(Args, Debug)]

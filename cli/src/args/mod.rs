@@ -22,7 +22,9 @@ pub(crate) use bench::{BenchArgs, BenchCommand, BenchLimitsArgs, BenchStatevecto
 pub(crate) use device::{DevicesArgs, DoctorArgs, EmulateArgs, InfoArgs};
 pub(crate) use jobs::JobsCommand;
 pub(crate) use kme::{KmeCommand, KmeServeArgs, PkiCommand, PkiNewArgs};
-pub(crate) use link::{LinkCommand, ProtocolArg, SimulateArgs};
+pub(crate) use link::{
+    KeysOut, LinkCommand, LinkDevice, LinkFetchArgs, LinkGetArgs, ProtocolArg, SimulateArgs,
+};
 pub(crate) use negotiate::NegotiateArgs;
 pub(crate) use rng::{
     AssessArgs, CombineArg, FeedArgs, Format, OutputArg, ReadArgs, RecordArgs, RngCommand, TestArgs,

@@ -1,5 +1,6 @@
 //! `qhal link`: key-distribution links.
 
+mod keys;
 mod outcome;
 mod simulate;
 
@@ -13,5 +14,8 @@ pub(super) use outcome::{document, show};
 pub(crate) fn run(context: &Context, command: &LinkCommand) -> Outcome {
     match command {
         LinkCommand::Simulate(args) => simulate::run(context, args),
+        LinkCommand::Status(args) => keys::status(context, args),
+        LinkCommand::Get(args) => keys::get(context, args),
+        LinkCommand::Fetch(args) => keys::fetch(context, args),
     }
 }

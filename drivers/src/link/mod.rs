@@ -1,0 +1,3 @@
+//! Key-distribution links: somebody else's key managers.
+
+pub mod etsi014;
