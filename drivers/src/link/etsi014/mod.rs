@@ -174,7 +174,7 @@ impl Link {
 
     fn fetch_next(&mut self, bits: u32) -> Result<(KeyId, SecretKey)> {
         let LinkStatus { min_key_bits, max_key_bits, default_key_bits, .. } = self.limits;
-        if bits % 8 != 0 || !(min_key_bits..=max_key_bits).contains(&bits) {
+        if !bits.is_multiple_of(8) || !(min_key_bits..=max_key_bits).contains(&bits) {
             let message =
                 format!("a key has from {min_key_bits} to {max_key_bits} bits, in whole bytes, not {bits}");
             return Err(Error::new(ErrorKind::InvalidInput, message));

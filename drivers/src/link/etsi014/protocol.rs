@@ -56,7 +56,9 @@ pub fn status(body: &[u8]) -> Result<Status> {
         min_key_bits: whole(or_default("min_key_size")?.max(8)),
         max_key_bits: or_default("max_key_size")? / 8 * 8,
     };
-    if default_key_bits % 8 != 0 || !(link.min_key_bits..=link.max_key_bits).contains(&default_key_bits) {
+    if !default_key_bits.is_multiple_of(8)
+        || !(link.min_key_bits..=link.max_key_bits).contains(&default_key_bits)
+    {
         let (least, most) = (link.min_key_bits, link.max_key_bits);
         return Err(protocol(format!(
             "the key manager's keys of {default_key_bits} bits are not whole bytes within its own limits of {least} to {most}"
