@@ -252,3 +252,23 @@ fn states_are_taken_over_or_refused() {
     dynamic.measure(0, 0).unwrap().gate(Gate::X, &[], &[0]).unwrap();
     assert!(simulator.apply(&dynamic, &mut state).is_err());
 }
+
+#[test]
+fn a_state_that_spreads_by_small_angles_has_no_subnormal_amplitudes() {
+    // Each flip costs a factor of 1e-6, so f32 would leave its full precision at the seventh.
+    let mut circuit = Circuit::with_size(16, 0);
+    for _ in 0..3 {
+        for qubit in 0..16 {
+            circuit.gate(Gate::Rx, &[2e-6], &[qubit]).unwrap();
+        }
+        for qubit in 0..15 {
+            circuit.gate(Gate::Rzz, &[2e-6], &[qubit, qubit + 1]).unwrap();
+        }
+    }
+    let state = evolve(&circuit, Precision::F32, 2, true);
+    let parts =
+        || (0..state.len()).map(|index| state.amplitude(index)).flat_map(|a| [a.re.abs(), a.im.abs()]);
+    assert_eq!(parts().filter(|&part| part > 0.0 && part < f64::from(f32::MIN_POSITIVE)).count(), 0);
+    // Six flips are still there: (3 · 1e-6)^6.
+    assert!((state.probability(0b11_1111).sqrt() / 3e-6_f64.powi(6) - 1.0).abs() < 1e-5);
+}

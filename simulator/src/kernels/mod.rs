@@ -12,6 +12,7 @@ mod ops;
 mod portable;
 mod simd;
 mod strings;
+mod subnormal;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -35,6 +36,7 @@ pub(crate) use ops::{Kind, Line, Sweep, TileOp, Where};
 pub(crate) use strings::{RUN_GROUP_BITS, Signs, Strings};
 
 use crate::real::Real;
+use subnormal::Flushed;
 use wide::Whole;
 
 /// The kernels of one instruction set for one kind of number.
@@ -59,6 +61,7 @@ impl<T: Real> Kernels<T> {
         let [first, second, third] = sweep.tile;
         assert!(groups.is_power_of_two() && first < second && second < third && third < groups.ilog2());
         assert!(sweep.ops.iter().all(|op| op.kind.lines_end() <= lines.len()));
+        let _flushed = Flushed::begin();
         // SAFETY: block, tile and lines have just been checked, and these kernels are only handed out where the
         // processor has their instructions.
         unsafe { (self.sweep)(block.as_mut_ptr(), groups.ilog2(), sweep, lines.as_ptr()) }
@@ -72,6 +75,7 @@ impl<T: Real> Kernels<T> {
         assert!(matrix.bits.iter().all(|&bit| bit < groups.ilog2()));
         matrix.bits.iter().for_each(|bit| seen |= 1 << bit);
         assert!(seen.count_ones() as usize == targets && matrix.elements.len() == 1 << (2 * targets));
+        let _flushed = Flushed::begin();
         // SAFETY: block, bits and elements have just been checked, and these kernels are only handed out where the
         // processor has their instructions.
         unsafe { (self.many)(block.as_mut_ptr(), groups.ilog2(), matrix) }
@@ -87,6 +91,7 @@ impl<T: Real> Kernels<T> {
             assert!(2 << high.bit >= length && (2 << high.bit) < block.len());
             assert!(high.table.as_ref().is_none_or(|table| table.len() == length));
         }
+        let _flushed = Flushed::begin();
         // SAFETY: all sizes have just been checked, and these kernels are only handed out where the processor has
         // their instructions.
         unsafe { (self.layer)(block.as_mut_ptr(), layer) }
@@ -96,6 +101,7 @@ impl<T: Real> Kernels<T> {
     pub(crate) fn turn(&self, block: &mut [T], local: &Local<T>, odd: bool) {
         let groups = block.len() / (2 * T::LANES);
         assert!(groups.is_power_of_two() && local.fits(groups));
+        let _flushed = Flushed::begin();
         // SAFETY: the block has just been checked, and these kernels are only handed out where the processor has
         // their instructions.
         unsafe { (self.turn)(block.as_mut_ptr(), groups, local, odd) }
@@ -105,6 +111,7 @@ impl<T: Real> Kernels<T> {
     pub(crate) fn overlap(&self, block: &[T], local: &Local<T>, odd: bool, sums: &mut Sums<T>) {
         let groups = block.len() / (4 * T::LANES);
         assert!(groups.is_power_of_two() && local.fits(groups));
+        let _flushed = Flushed::begin();
         // SAFETY: as above; twice `groups` groups are in the block.
         unsafe { (self.overlap)(block.as_ptr(), groups, local, odd, sums) }
     }
@@ -121,6 +128,7 @@ impl<T: Real> Kernels<T> {
         let runs = own.len() / ((2 * T::LANES) << RUN_GROUP_BITS);
         assert!(runs.is_power_of_two() && spec.runs < runs && spec.groups >> RUN_GROUP_BITS == 0);
         assert!(own.len() == partner.len() && sums.len() >= spec.strings.len());
+        let _flushed = Flushed::begin();
         // SAFETY: all sizes have just been checked, and these kernels are only handed out where the processor has
         // their instructions.
         unsafe { (self.strings)(own.as_ptr(), partner.as_ptr(), runs, address, spec, sums.as_mut_ptr()) }
