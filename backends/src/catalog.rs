@@ -20,6 +20,7 @@ use qhal_drivers::tagger::tdc1;
 use qhal_drivers::transport::ports::System;
 
 use crate::https::HttpsWords;
+use crate::qdmi::QdmiWords;
 use crate::registry::Registry;
 use crate::simulated::{NoiseSettings, ProcessorSettings, SimulatedDriver};
 
@@ -64,6 +65,8 @@ pub struct DriverWords {
     pub etsi014: HttpsWords,
     /// The application at the other end, as key managers call it.
     pub etsi014_peer: Option<String>,
+    /// Which QDMI libraries there are, and how they are used.
+    pub qdmi: QdmiWords,
     /// `nim` or `ttl`.
     pub tdc1_signals: Option<String>,
 }
@@ -148,6 +151,7 @@ impl Options {
                 https: words.etsi014.settings(etsi014::NAME)?,
                 peer: words.etsi014_peer.clone(),
             },
+            qdmi: words.qdmi.options()?,
             tdc1,
         };
         Ok(Self { noise, processor, drivers, authority, signed: false })

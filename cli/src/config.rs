@@ -1,9 +1,11 @@
 //! Reads `qhal.toml`; a wrong key or value is an error that names the line.
 
 mod https;
+mod qdmi;
 mod serve;
 
 pub(crate) use https::{Etsi014Section, HttpsSection};
+pub(crate) use qdmi::QdmiSection;
 pub(crate) use serve::ServeSection;
 
 use std::path::{Path, PathBuf};
@@ -36,6 +38,7 @@ pub(crate) struct Config {
     #[serde(rename = "quantis-appliance")]
     pub(crate) quantis_appliance: HttpsSection,
     pub(crate) etsi014: Etsi014Section,
+    pub(crate) qdmi: QdmiSection,
     pub(crate) tdc1: Tdc1Section,
     pub(crate) simulated: SimulatedSection,
     /// `[kme]` and what belongs to it: a key manager.
@@ -63,6 +66,7 @@ impl Config {
     fn resolve(&mut self, folder: &Path) {
         self.quantis_appliance.resolve(folder);
         self.etsi014.resolve(folder);
+        self.qdmi.resolve(folder);
         if let Some(kme) = &mut self.kme {
             for path in [&mut kme.certificate, &mut kme.key, &mut kme.ca, &mut kme.state] {
                 *path = folder.join(&*path);

@@ -62,6 +62,7 @@ impl Context {
             quantis_appliance: config.quantis_appliance.words(),
             etsi014: config.etsi014.words(),
             etsi014_peer: config.etsi014.peer.clone(),
+            qdmi: config.qdmi.words(),
             tdc1_signals: config.tdc1.signals.clone(),
         }
     }

@@ -19,6 +19,10 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
+    // It knows no configuration and prints nothing: its library does.
+    if matches!(arguments.command, Some(args::Command::QdmiWorker)) {
+        return qhal_backends::qdmi::worker();
+    }
     match commands::run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.show(),

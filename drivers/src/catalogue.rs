@@ -19,6 +19,7 @@ use crate::entropy::truerng::{self, Mode, TrueRng};
 use crate::entropy::usb::{UsbDriver, UsbKind};
 use crate::fault::{self, Fault, FaultName};
 use crate::link::etsi014::{self, Etsi014};
+use crate::processor::qdmi::{self, Qdmi};
 use crate::tagger::tdc1::{self, Tdc1};
 use crate::transport::pty::PtyServer;
 use crate::transport::{Emulator, Served};
@@ -112,6 +113,8 @@ const FAMILIES: &[Family] = &[
         usb: Vec::new,
         emulated: Vec::new,
     },
+    // Any library that is a QDMI device is its emulator; ours is in `bindings/qdmi`.
+    Family { driver: |options| Box::new(Qdmi::new(options.qdmi.clone())), usb: Vec::new, emulated: Vec::new },
     Family { driver: |_| Box::new(HwRng::new()), usb: Vec::new, emulated: Vec::new },
 ];
 
@@ -140,6 +143,8 @@ pub struct DriverOptions {
     pub quantis_appliance: quantis_appliance::Options,
     /// How a key manager is reached, and for which application at the other end.
     pub etsi014: etsi014::Options,
+    /// Which QDMI libraries there are, and how they are used.
+    pub qdmi: qdmi::Options,
     /// The signals at a TDC1's inputs.
     pub tdc1: tdc1::Options,
 }
@@ -159,6 +164,7 @@ impl Default for DriverOptions {
             neug: neug::Mode::default(),
             quantis_appliance: quantis_appliance::Options::default(),
             etsi014: etsi014::Options::default(),
+            qdmi: qdmi::Options::default(),
             tdc1: tdc1::Options::default(),
         }
     }
@@ -311,7 +317,7 @@ mod tests {
         let drivers = all(&DriverOptions::default());
         let names: HashSet<_> = drivers.iter().map(|driver| driver.name()).collect();
         assert_eq!(names.len(), drivers.len());
-        let alien: Address = "library:/nowhere/lib.so#X".parse().unwrap();
+        let alien: Address = "simulated:nothing".parse().unwrap();
         for driver in &drivers {
             qhal::conformance::driver::check(driver.as_ref(), &alien).unwrap();
         }

@@ -10,6 +10,7 @@ pub mod entropy;
 mod family;
 pub mod fault;
 pub mod link;
+pub mod processor;
 pub mod tagger;
 pub mod tags;
 pub mod transport;

@@ -122,6 +122,9 @@ pub(crate) enum Command {
     Demo,
     /// Measure how fast things are here, and how fast they could be.
     Bench(BenchArgs),
+    /// Be the process that a QDMI library runs in; the driver starts it.
+    #[command(hide = true)]
+    QdmiWorker,
     /// Print the completion script of a shell.
     #[command(after_help = "Example: qhal completions bash > /etc/bash_completion.d/qhal")]
     Completions {

@@ -53,6 +53,8 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Some(Command::Jobs { command }) => jobs::run(&context, command.as_ref()),
         Some(Command::Demo) => demo::run(&context),
         Some(Command::Bench(args)) => bench::run(&context, &args),
+        // The worker has its own way past all of this.
+        Some(Command::QdmiWorker) => Ok(()),
         Some(Command::Completions { shell }) => completions::run(shell),
     }
 }

@@ -62,6 +62,11 @@ impl Token {
         }
     }
 
+    /// The token itself. Whoever copies it is responsible for the copy.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+
     /// The value of the header field `Authorization`.
     pub(super) fn bearer(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity("Bearer ".len() + self.0.len()));

@@ -1,0 +1,3 @@
+//! Processors: one folder for each way of reaching one.
+
+pub mod qdmi;

@@ -1,0 +1,391 @@
+//! A device behind a QDMI library as a processor: circuits go as OpenQASM, outcomes come back as counts.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use qhal::device::Property;
+use qhal::processor::{
+    Capabilities, Job, JobId, JobResult, JobState, Processor, Program, ProgramFormat, Queue, Timings, Wanted,
+};
+use qhal::{Descriptor, Device, Error, ErrorKind, Health, Result};
+
+use super::capabilities::Spelling;
+use super::codes::{device, format, job, job_status, result};
+use super::describe::{Identity, status};
+use super::host::Worker;
+use super::message::{Reply, Request};
+use super::program::{self, Language};
+use super::protocol::{self, number};
+
+/// An open device.
+pub(super) struct QdmiProcessor {
+    pub(super) descriptor: Descriptor,
+    pub(super) identity: Identity,
+    pub(super) capabilities: Capabilities,
+    pub(super) spellings: Vec<Spelling>,
+    pub(super) worker: Worker,
+    /// After which a job is given up.
+    pub(super) job_limit: Option<Duration>,
+    pub(super) jobs: HashMap<JobId, Entry>,
+    pub(super) submitted: u64,
+}
+
+/// A job that was submitted and has not been heard of to its end.
+pub(super) struct Entry {
+    /// Its number in the worker; `None` while the library still takes it.
+    number: Option<u64>,
+    begun: Instant,
+    expected: Expected,
+    ended: Option<Ended>,
+}
+
+/// How a job ended before it was asked for.
+enum Ended {
+    Cancelled,
+    Failed(Error),
+}
+
+/// What a result has to be like.
+#[derive(Clone, Copy)]
+struct Expected {
+    shots: u64,
+    /// Classical bits and qubits, where the program is a circuit.
+    size: Option<(u32, u32)>,
+    wanted: Wanted,
+}
+
+impl QdmiProcessor {
+    fn named(&self, error: Error) -> Error {
+        error.on(&self.descriptor.id)
+    }
+
+    /// The program as the device takes it, and the number of its language.
+    fn written(&self, program: &Program) -> Result<(i32, String)> {
+        let formats = &self.capabilities.formats;
+        match program {
+            Program::Circuit(circuit) => {
+                let (language, code) = if formats.contains(&ProgramFormat::OpenQasm2) {
+                    (Language::OpenQasm2, format::OPENQASM2)
+                } else if formats.contains(&ProgramFormat::OpenQasm3) {
+                    (Language::OpenQasm3, format::OPENQASM3)
+                } else {
+                    let message = "the device takes neither OpenQASM 2 nor 3, so no circuits";
+                    return Err(Error::new(ErrorKind::Unsupported, message));
+                };
+                Ok((code, program::write(circuit, &self.capabilities, &self.spellings, language)?))
+            }
+            Program::Text { format, text } => {
+                let code = match format {
+                    ProgramFormat::OpenQasm2 => format::OPENQASM2,
+                    ProgramFormat::OpenQasm3 => format::OPENQASM3,
+                    ProgramFormat::QirBaseText => format::QIR_BASE_TEXT,
+                    _ => -1,
+                };
+                if code < 0 || !formats.contains(format) {
+                    let message = format!("programs as {format:?} are not taken by this device");
+                    return Err(Error::new(ErrorKind::Unsupported, message));
+                }
+                program::check_text(*format, text)?;
+                Ok((code, text.clone()))
+            }
+        }
+    }
+
+    fn check(&self, job: &Job) -> Result<()> {
+        let Wanted { probabilities, state } = job.wanted;
+        let features = self.capabilities.features;
+        if (probabilities && !features.probabilities) || (state && !features.state) {
+            let message = "nothing says that this device gives states or probabilities; \
+                           `states = true` for it under [qdmi] in qhal.toml does";
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        if job.shots == 0 && !probabilities && !state {
+            let message = "a job of 0 shots that wants nothing else has no result";
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        if job.shots > self.capabilities.max_shots {
+            let most = self.capabilities.max_shots;
+            let message = format!("{} shots are too many: at most {most} a job", job.shots);
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, job: &Job) -> Result<JobId> {
+        self.check(job)?;
+        let (format, program) = self.written(&job.program)?;
+        if self.jobs.values().any(|entry| entry.number.is_none() && entry.ended.is_none()) {
+            self.settle(Duration::ZERO)?;
+            if self.jobs.values().any(|entry| entry.number.is_none() && entry.ended.is_none()) {
+                let message = "the library has not yet taken the job before this one";
+                return Err(Error::new(ErrorKind::Busy, message));
+            }
+        }
+        self.worker.send(&Request::Submit { format, program, shots: job.shots })?;
+        self.submitted += 1;
+        let id = JobId(self.submitted.to_string());
+        let size = match &job.program {
+            Program::Circuit(circuit) => Some((circuit.bits(), circuit.qubits())),
+            Program::Text { .. } => None,
+        };
+        let expected = Expected { shots: job.shots, size, wanted: job.wanted };
+        self.jobs.insert(id.clone(), Entry { number: None, begun: Instant::now(), expected, ended: None });
+        // Most libraries take a job at once, and give it a name of its own; one that runs it first is asked later.
+        match self.settle(Duration::from_millis(500)) {
+            Ok(named) => Ok(named.unwrap_or(id)),
+            Err(error) => {
+                self.jobs.remove(&id);
+                Err(error)
+            }
+        }
+    }
+
+    /// Hears whether the library has taken the job that it was given, and by which name.
+    fn settle(&mut self, limit: Duration) -> Result<Option<JobId>> {
+        let waiting = self.jobs.iter().find(|(_, entry)| entry.number.is_none() && entry.ended.is_none());
+        let Some(id) = waiting.map(|(id, _)| id.clone()) else { return Ok(None) };
+        let Some((reply, _)) = self.worker.receive(limit)? else { return Ok(None) };
+        let Reply::Job { job, name } = reply else {
+            return Err(protocol::protocol(format!("the worker answered {reply:?}")));
+        };
+        let Some(mut entry) = self.jobs.remove(&id) else { return Ok(None) };
+        entry.number = Some(job);
+        // The device's own name finds the job again after a restart, so it is told if it can still be.
+        let name = name.filter(|_| self.identity.keeps_jobs && !limit.is_zero()).map(JobId);
+        let id = name.filter(|name| !self.jobs.contains_key(name)).unwrap_or(id);
+        self.jobs.insert(id.clone(), entry);
+        Ok(Some(id))
+    }
+
+    fn entry(&mut self, id: &JobId) -> Result<&mut Entry> {
+        self.jobs.get_mut(id).ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no job {id}")))
+    }
+
+    fn ask_state(&mut self, id: &JobId) -> Result<JobState> {
+        self.entry(id)?;
+        if let Err(error) = self.settle(Duration::ZERO)
+            && let Some(entry) = self.jobs.values_mut().find(|entry| entry.number.is_none())
+        {
+            entry.ended.get_or_insert(Ended::Failed(error));
+        }
+        let job_limit = self.job_limit;
+        let entry = self.entry(id)?;
+        if entry.ended.is_some() {
+            return Ok(match self.jobs.remove(id).and_then(|entry| entry.ended) {
+                Some(Ended::Failed(error)) => JobState::Failed(self.named(error)),
+                _ => JobState::Cancelled,
+            });
+        }
+        let late = job_limit.is_some_and(|limit| entry.begun.elapsed() > limit);
+        let Some(number) = entry.number else {
+            if late {
+                self.worker.kill();
+                return Ok(self.fail(id, self.too_long()));
+            }
+            // While it takes one job it answers for no other.
+            return Ok(JobState::Running);
+        };
+        if self.jobs.values().any(|entry| entry.number.is_none() && entry.ended.is_none()) {
+            return Ok(JobState::Running);
+        }
+        let (Reply::Status(code), _) = self.worker.ask(&Request::Check { job: number })? else {
+            return Err(protocol::protocol("the worker did not say how the job is"));
+        };
+        match code {
+            job_status::DONE => {
+                let brought = self.brought_back(id, number);
+                self.forget(id);
+                Ok(match brought {
+                    Ok(result) => JobState::Done(Box::new(result)),
+                    Err(error) => JobState::Failed(self.named(error)),
+                })
+            }
+            job_status::FAILED => {
+                let error =
+                    self.worker.with_words(ErrorKind::Refused, format!("job {id} failed on the device"));
+                Ok(self.fail(id, error))
+            }
+            job_status::CANCELLED => {
+                self.forget(id);
+                Ok(JobState::Cancelled)
+            }
+            _ if late => {
+                // What it answers to that makes no difference any more.
+                let _ = self.worker.ask(&Request::Cancel { job: number });
+                Ok(self.fail(id, self.too_long()))
+            }
+            job_status::RUNNING => Ok(JobState::Running),
+            job_status::CREATED..=job_status::QUEUED => {
+                let ahead =
+                    match self.worker.bytes(&Request::Job { job: number, property: job::QUEUE_POSITION }) {
+                        Ok(bytes) => Some(number_of_queue(&bytes)?),
+                        Err(_) => None,
+                    };
+                Ok(JobState::Queued { ahead })
+            }
+            other => Err(protocol::protocol(format!("job {id} is in the state {other}, which there is not"))),
+        }
+    }
+
+    fn too_long(&self) -> Error {
+        let seconds = self.job_limit.unwrap_or_default().as_secs();
+        Error::new(ErrorKind::TimedOut, format!("the job took longer than {seconds} s and was given up"))
+    }
+
+    fn fail(&mut self, id: &JobId, error: Error) -> JobState {
+        self.forget(id);
+        JobState::Failed(self.named(error))
+    }
+
+    fn forget(&mut self, id: &JobId) {
+        if let Some(Entry { number: Some(job), .. }) = self.jobs.remove(id)
+            && !self.worker.has_ended()
+        {
+            // A job that cannot be forgotten costs memory in the worker alone.
+            let _ = self.worker.ask(&Request::Free { job });
+        }
+    }
+
+    fn brought_back(&mut self, id: &JobId, number: u64) -> Result<JobResult> {
+        let (expected, begun) = {
+            let entry = self.entry(id)?;
+            (entry.expected, entry.begun)
+        };
+        let mut fetch = |result| self.worker.bytes(&Request::Result { job: number, result });
+        let bits = expected.size.map(|(bits, _)| bits);
+        let counts = match (expected.shots, bits) {
+            (0, _) => Vec::new(),
+            (shots, Some(0)) => vec![(qhal::circuit::BitString::zeros(0), shots)],
+            (shots, _) => {
+                let (keys, values) = (fetch(result::HISTOGRAM_KEYS)?, fetch(result::HISTOGRAM_VALUES)?);
+                protocol::counts(&keys, &values, bits, shots)?
+            }
+        };
+        let qubits = |bytes: &[u8], size: usize| match expected.size {
+            Some((_, qubits)) => qubits,
+            None => (bytes.len() / size).checked_ilog2().unwrap_or(0),
+        };
+        let probabilities = if expected.wanted.probabilities {
+            let bytes = fetch(result::PROBABILITIES_DENSE)?;
+            Some(protocol::probabilities(&bytes, qubits(&bytes, 8))?)
+        } else {
+            None
+        };
+        let state = if expected.wanted.state {
+            let bytes = fetch(result::STATE_DENSE)?;
+            Some(protocol::state(&bytes, qubits(&bytes, 16))?)
+        } else {
+            None
+        };
+        let timings = Timings { execute: begun.elapsed(), ..Timings::default() };
+        let provenance = self.descriptor.provenance;
+        Ok(JobResult {
+            provenance,
+            shots: expected.shots,
+            counts,
+            probabilities,
+            state,
+            method: None,
+            timings,
+        })
+    }
+
+    fn give_up(&mut self, id: &JobId) -> Result<()> {
+        let entry = self.entry(id)?;
+        match entry.number {
+            _ if entry.ended.is_some() => Ok(()),
+            None => {
+                // Nothing but its end reaches a library that is in the middle of taking a job.
+                entry.ended = Some(Ended::Cancelled);
+                self.worker.kill();
+                Ok(())
+            }
+            Some(job) => match self.worker.ask(&Request::Cancel { job }) {
+                // A job that is done cannot be cancelled, and stays done.
+                Err(error) if error.kind() == ErrorKind::Refused => Ok(()),
+                Err(error) => Err(error),
+                Ok(_) => Ok(()),
+            },
+        }
+    }
+}
+
+fn number_of_queue(bytes: &[u8]) -> Result<u64> {
+    number(bytes)
+}
+
+impl Device for QdmiProcessor {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn health(&mut self) -> Result<Health> {
+        let found = self.worker.optional(&Request::Device { property: device::STATUS });
+        let Some(bytes) = found.map_err(|error| self.named(error))? else { return Ok(Health::Good) };
+        let (word, runs) = status(number(&bytes).map_err(|error| self.named(error))?);
+        Ok(if runs { Health::Good } else { Health::Degraded(format!("the device says that it is {word}")) })
+    }
+
+    fn properties(&mut self) -> Result<Vec<Property>> {
+        let Identity { name, version, library_version, stable_id, keeps_jobs } = self.identity.clone();
+        let mut all = vec![Property::text("name", name), Property::text("qdmi version", library_version)];
+        all.extend(version.map(|version| Property::text("version", version)));
+        all.extend(stable_id.map(|id| Property::text("stable id", id)));
+        all.push(Property::flag("keeps jobs", keeps_jobs));
+        Ok(all)
+    }
+
+    fn close(self: Box<Self>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Processor for QdmiProcessor {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn submit(&mut self, job: Job) -> Result<JobId> {
+        self.start(&job).map_err(|error| self.named(error))
+    }
+
+    fn poll(&mut self, id: &JobId) -> Result<JobState> {
+        self.ask_state(id).map_err(|error| self.named(error))
+    }
+
+    fn cancel(&mut self, id: &JobId) -> Result<()> {
+        self.give_up(id).map_err(|error| self.named(error))
+    }
+
+    fn queue(&mut self) -> Result<Queue> {
+        let found = self.worker.optional(&Request::Device { property: device::QUEUE_LENGTH });
+        let jobs = found.and_then(|bytes| bytes.map(|bytes| number(&bytes)).transpose());
+        Ok(Queue { jobs: jobs.map_err(|error| self.named(error))?, wait: None })
+    }
+
+    fn keeps_jobs(&self) -> bool {
+        self.identity.keeps_jobs
+    }
+
+    fn resume(&mut self, id: &JobId, job: &Job) -> Result<()> {
+        if !self.identity.keeps_jobs {
+            let message = format!("job {id} cannot be taken up again: this device keeps no jobs");
+            return Err(self.named(Error::new(ErrorKind::Unsupported, message)));
+        }
+        let answer = self.worker.ask(&Request::Retrieve { name: id.0.clone() });
+        let Ok((Reply::Job { job: number, .. }, _)) = answer else {
+            return match answer {
+                Err(error) => Err(self.named(error)),
+                Ok(_) => Err(self.named(protocol::protocol("the worker did not find the job"))),
+            };
+        };
+        let size = match &job.program {
+            Program::Circuit(circuit) => Some((circuit.bits(), circuit.qubits())),
+            Program::Text { .. } => None,
+        };
+        let expected = Expected { shots: job.shots, size, wanted: job.wanted };
+        let entry = Entry { number: Some(number), begun: Instant::now(), expected, ended: None };
+        self.jobs.insert(id.clone(), entry);
+        Ok(())
+    }
+}

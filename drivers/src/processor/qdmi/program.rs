@@ -1,0 +1,148 @@
+//! A circuit → OpenQASM as a QDMI device takes it: one register `q`, and the device's own names for gates.
+
+use std::fmt::Write;
+
+use qhal::circuit::{Instruction, Operation};
+use qhal::processor::{Capabilities, Couplings, ProgramFormat};
+use qhal::{Circuit, Error, ErrorKind, Result};
+
+use super::capabilities::Spelling;
+
+/// The languages that circuits are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    OpenQasm2,
+    OpenQasm3,
+}
+
+/// Writes a circuit. Where gates are bound to sites, the register is as wide as the device, and qubit i is its site i, as QDMI
+/// has it; else it is as wide as the circuit.
+///
+/// # Errors
+/// `Exhausted` for more qubits than there are; `Unsupported` for what the device does not list, or not there.
+pub(super) fn write(
+    circuit: &Circuit,
+    capabilities: &Capabilities,
+    spellings: &[Spelling],
+    language: Language,
+) -> Result<String> {
+    let (needed, there) = (circuit.qubits(), capabilities.qubits.len());
+    if needed as usize > there {
+        let message = format!("the circuit has {needed} qubits and the device {there}");
+        return Err(Error::new(ErrorKind::Exhausted, message));
+    }
+    let width = match capabilities.couplings {
+        Couplings::All => needed as usize,
+        Couplings::Pairs(_) => there,
+    };
+    let bits = circuit.bits();
+    let mut text = String::new();
+    let written = match language {
+        Language::OpenQasm2 => {
+            let registers = if bits > 0 { format!("creg c[{bits}];\n") } else { String::new() };
+            write!(text, "OPENQASM 2.0;\ninclude \"qelib1.inc\";\nqreg q[{width}];\n{registers}")
+        }
+        Language::OpenQasm3 => {
+            let registers = if bits > 0 { format!("bit[{bits}] c;\n") } else { String::new() };
+            write!(text, "OPENQASM 3.0;\ninclude \"stdgates.inc\";\nqubit[{width}] q;\n{registers}")
+        }
+    };
+    let lost = |_| Error::new(ErrorKind::Other, "the program cannot be written");
+    written.map_err(lost)?;
+    let mut measured = vec![false; needed as usize];
+    for instruction in circuit.instructions() {
+        let line = line(&instruction, capabilities, spellings, language, &mut measured)?;
+        writeln!(text, "{line}").map_err(lost)?;
+    }
+    Ok(text)
+}
+
+/// Refuses text that cannot be a program in its format. Libraries do not tell a program that is none from one that went wrong.
+///
+/// # Errors
+/// `InvalidInput` for a text with a NUL, OpenQASM that does not begin by its version, and QIR that defines nothing.
+pub(super) fn check_text(format: ProgramFormat, text: &str) -> Result<()> {
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("//"));
+    let version =
+        first.and_then(|line| line.strip_prefix("OPENQASM")).map(str::trim_start).unwrap_or_default();
+    let wrong = match format {
+        _ if text.contains('\0') => "holds a NUL",
+        ProgramFormat::OpenQasm2 if !version.starts_with('2') => "does not begin with OPENQASM 2.0",
+        ProgramFormat::OpenQasm3 if !version.starts_with('3') => "does not begin with OPENQASM 3.0",
+        ProgramFormat::QirBaseText if !text.contains("define ") => "defines no function, as QIR does",
+        _ => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::InvalidInput, format!("the text {wrong}")))
+}
+
+fn cannot(what: &str) -> Error {
+    let message =
+        format!("this device does not do {what}; `qhal run --translate` makes a program of what it does");
+    Error::new(ErrorKind::Unsupported, message)
+}
+
+fn line(
+    Instruction { operation, condition }: &Instruction<'_>,
+    capabilities: &Capabilities,
+    spellings: &[Spelling],
+    language: Language,
+    measured: &mut [bool],
+) -> Result<String> {
+    if condition.is_some() {
+        return Err(cannot("operations under a condition"));
+    }
+    if !matches!(operation, Operation::Barrier { .. }) {
+        for &qubit in operation.qubits() {
+            if measured.get(qubit as usize).copied().unwrap_or(false) {
+                return Err(cannot("anything to a qubit after it has been measured"));
+            }
+        }
+    }
+    let list = |qubits: &[u32]| {
+        let names: Vec<String> = qubits.iter().map(|qubit| format!("q[{qubit}]")).collect();
+        names.join(",")
+    };
+    Ok(match *operation {
+        Operation::Gate { gate, params, qubits } => {
+            let Some((_, name)) = spellings.iter().find(|(known, _)| *known == gate) else {
+                return Err(cannot(&format!("the gate {gate}")));
+            };
+            let native = capabilities.native_gates.iter().find(|native| native.gate == gate);
+            let somewhere = native.is_some_and(|native| {
+                native.sites.is_empty() || native.sites.iter().any(|site| site.qubits == qubits)
+            });
+            let coupled = match (&capabilities.couplings, qubits) {
+                (Couplings::Pairs(pairs), &[a, b]) => pairs.contains(&(a, b)),
+                _ => true,
+            };
+            if !somewhere || !coupled {
+                return Err(cannot(&format!("{gate} on qubits {qubits:?}")));
+            }
+            let angles: Vec<String> = params.iter().map(|angle| number(*angle)).collect();
+            let angles = if angles.is_empty() { String::new() } else { format!("({})", angles.join(",")) };
+            format!("{name}{angles} {};", list(qubits))
+        }
+        Operation::Measure { qubit, bit } => {
+            if let Some(measured) = measured.get_mut(qubit as usize) {
+                *measured = true;
+            }
+            match language {
+                Language::OpenQasm2 => format!("measure q[{qubit}] -> c[{bit}];"),
+                Language::OpenQasm3 => format!("c[{bit}] = measure q[{qubit}];"),
+            }
+        }
+        Operation::Reset { qubit } if capabilities.features.reset => format!("reset q[{qubit}];"),
+        Operation::Barrier { qubits: [] } => "barrier q;".to_owned(),
+        Operation::Barrier { qubits } => format!("barrier {};", list(qubits)),
+        other => return Err(cannot(&format!("'{}'", other.name()))),
+    })
+}
+
+/// A number that every reader of OpenQASM takes for the same: with a point, and exact.
+fn number(angle: f64) -> String {
+    let digits = format!("{angle:?}");
+    match digits.split_once('e') {
+        Some((mantissa, exponent)) if !mantissa.contains('.') => format!("{mantissa}.0e{exponent}"),
+        _ => digits,
+    }
+}
