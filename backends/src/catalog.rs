@@ -16,6 +16,7 @@ use qhal_drivers::entropy::quantis_appliance;
 use qhal_drivers::entropy::swiftrng;
 use qhal_drivers::entropy::truerng::Mode;
 use qhal_drivers::link::etsi014;
+use qhal_drivers::processor::{aqt, iqm};
 use qhal_drivers::tagger::tdc1;
 use qhal_drivers::transport::ports::System;
 
@@ -65,6 +66,12 @@ pub struct DriverWords {
     pub etsi014: HttpsWords,
     /// The application at the other end, as key managers call it.
     pub etsi014_peer: Option<String>,
+    /// How an IQM server is reached.
+    pub iqm: HttpsWords,
+    /// Which of its machines is meant.
+    pub iqm_quantum_computer: Option<String>,
+    /// How an AQT processor is reached.
+    pub aqt: HttpsWords,
     /// Which QDMI libraries there are, and how they are used.
     pub qdmi: QdmiWords,
     /// `nim` or `ttl`.
@@ -151,6 +158,11 @@ impl Options {
                 https: words.etsi014.settings(etsi014::NAME)?,
                 peer: words.etsi014_peer.clone(),
             },
+            iqm: iqm::Options {
+                https: words.iqm.settings(iqm::NAME)?,
+                quantum_computer: words.iqm_quantum_computer.clone(),
+            },
+            aqt: aqt::Options { https: words.aqt.settings(aqt::NAME)? },
             qdmi: words.qdmi.options()?,
             tdc1,
         };

@@ -1,8 +1,15 @@
 //! Emulated devices on a pseudo-terminal or a loopback port, for people who develop without the device.
 
-use qhal::{Address, Error, ErrorKind, Result};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use qhal::processor::Counts;
+use qhal::{Address, Circuit, Error, ErrorKind, Result};
+use qhal_drivers::processor::machine::{Machine, SharedMachine};
 use qhal_drivers::transport::Served;
 use qhal_drivers::{EmulatedModel, EmulatorOptions};
+use qhal_simulator::Simulator;
+
+use crate::simulated::ProcessorSettings;
 
 /// How an emulated device is to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +49,14 @@ pub fn start(model: &EmulatedModel, request: &Request) -> Result<Running> {
             Error::new(ErrorKind::Other, "the operating system gave no seed").because(cause)
         })?,
     };
-    let options = EmulatorOptions { seed, rate_bytes_per_s: request.rate, fault: request.fault.clone() };
+    let simulator = Simulator::new(ProcessorSettings::default().options())?;
+    let machine = Simulation { simulator, seed, run: AtomicU64::new(0) };
+    let options = EmulatorOptions {
+        seed,
+        rate_bytes_per_s: request.rate,
+        fault: request.fault.clone(),
+        machine: Some(SharedMachine::new(machine)),
+    };
     let server = model.serve(&options, request.tcp)?;
     let address = server.address();
     Ok(Running { server, address, model: model.clone(), seed })
@@ -80,5 +94,19 @@ impl Running {
     /// What ended it before, if something did.
     pub fn stop(self) -> Result<()> {
         self.server.stop()
+    }
+}
+
+/// What runs the circuits of emulated processors: the state-vector engine, with a seed of its own for every circuit.
+struct Simulation {
+    simulator: Simulator,
+    seed: u64,
+    run: AtomicU64,
+}
+
+impl Machine for Simulation {
+    fn run(&self, circuit: &Circuit, shots: u64) -> Result<Counts> {
+        let number = self.run.fetch_add(1, Ordering::Relaxed);
+        self.simulator.sample(circuit, shots, self.seed.wrapping_add(number))
     }
 }

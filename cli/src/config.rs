@@ -4,7 +4,7 @@ mod https;
 mod qdmi;
 mod serve;
 
-pub(crate) use https::{Etsi014Section, HttpsSection};
+pub(crate) use https::{Etsi014Section, HttpsSection, IqmSection};
 pub(crate) use qdmi::QdmiSection;
 pub(crate) use serve::ServeSection;
 
@@ -38,6 +38,8 @@ pub(crate) struct Config {
     #[serde(rename = "quantis-appliance")]
     pub(crate) quantis_appliance: HttpsSection,
     pub(crate) etsi014: Etsi014Section,
+    pub(crate) iqm: IqmSection,
+    pub(crate) aqt: HttpsSection,
     pub(crate) qdmi: QdmiSection,
     pub(crate) tdc1: Tdc1Section,
     pub(crate) simulated: SimulatedSection,
@@ -66,6 +68,8 @@ impl Config {
     fn resolve(&mut self, folder: &Path) {
         self.quantis_appliance.resolve(folder);
         self.etsi014.resolve(folder);
+        self.iqm.resolve(folder);
+        self.aqt.resolve(folder);
         self.qdmi.resolve(folder);
         if let Some(kme) = &mut self.kme {
             for path in [&mut kme.certificate, &mut kme.key, &mut kme.ca, &mut kme.state] {

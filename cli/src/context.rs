@@ -62,6 +62,9 @@ impl Context {
             quantis_appliance: config.quantis_appliance.words(),
             etsi014: config.etsi014.words(),
             etsi014_peer: config.etsi014.peer.clone(),
+            iqm: config.iqm.words(),
+            iqm_quantum_computer: config.iqm.quantum_computer.clone(),
+            aqt: config.aqt.words(),
             qdmi: config.qdmi.words(),
             tdc1_signals: config.tdc1.signals.clone(),
         }

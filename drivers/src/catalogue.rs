@@ -19,6 +19,9 @@ use crate::entropy::truerng::{self, Mode, TrueRng};
 use crate::entropy::usb::{UsbDriver, UsbKind};
 use crate::fault::{self, Fault, FaultName};
 use crate::link::etsi014::{self, Etsi014};
+use crate::processor::aqt::{self, Aqt};
+use crate::processor::iqm::{self, Iqm};
+use crate::processor::machine::SharedMachine;
 use crate::processor::qdmi::{self, Qdmi};
 use crate::tagger::tdc1::{self, Tdc1};
 use crate::transport::pty::PtyServer;
@@ -113,6 +116,16 @@ const FAMILIES: &[Family] = &[
         usb: Vec::new,
         emulated: Vec::new,
     },
+    Family {
+        driver: |options| Box::new(Iqm::new(options.iqm.clone())),
+        usb: Vec::new,
+        emulated: iqm::emulator::models,
+    },
+    Family {
+        driver: |options| Box::new(Aqt::new(options.aqt.clone())),
+        usb: Vec::new,
+        emulated: aqt::emulator::models,
+    },
     // Any library that is a QDMI device is its emulator; ours is in `bindings/qdmi`.
     Family { driver: |options| Box::new(Qdmi::new(options.qdmi.clone())), usb: Vec::new, emulated: Vec::new },
     Family { driver: |_| Box::new(HwRng::new()), usb: Vec::new, emulated: Vec::new },
@@ -143,6 +156,10 @@ pub struct DriverOptions {
     pub quantis_appliance: quantis_appliance::Options,
     /// How a key manager is reached, and for which application at the other end.
     pub etsi014: etsi014::Options,
+    /// How an IQM server is reached.
+    pub iqm: iqm::Options,
+    /// How an AQT processor is reached.
+    pub aqt: aqt::Options,
     /// Which QDMI libraries there are, and how they are used.
     pub qdmi: qdmi::Options,
     /// The signals at a TDC1's inputs.
@@ -164,6 +181,8 @@ impl Default for DriverOptions {
             neug: neug::Mode::default(),
             quantis_appliance: quantis_appliance::Options::default(),
             etsi014: etsi014::Options::default(),
+            iqm: iqm::Options::default(),
+            aqt: aqt::Options::default(),
             qdmi: qdmi::Options::default(),
             tdc1: tdc1::Options::default(),
         }
@@ -194,6 +213,8 @@ pub struct EmulatorOptions {
     pub rate_bytes_per_s: Option<u64>,
     /// What is wrong with it: one of [`EmulatedModel::faults`], or `NAME:N` for one that shows after N bytes.
     pub fault: Option<String>,
+    /// What runs the circuits of an emulated processor; without it its jobs fail.
+    pub machine: Option<SharedMachine>,
 }
 
 impl EmulatorOptions {

@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 fn emulator(fault: Option<&str>) -> QuantisEmulator {
     let fault = fault.map(str::to_owned);
-    QuantisEmulator::new(&EmulatorOptions { seed: 1, fault, rate_bytes_per_s: None }).unwrap()
+    QuantisEmulator::new(&EmulatorOptions { seed: 1, fault, rate_bytes_per_s: None, machine: None }).unwrap()
 }
 
 fn port_of(server: &UsbIpServer) -> u16 {

@@ -45,7 +45,7 @@ impl Dice {
 
 fn emulated(name: &str, seed: u64, fault: Option<String>) -> Box<dyn qhal_drivers::transport::Emulator> {
     let model = qhal_drivers::emulators().into_iter().find(|model| model.name == name).unwrap();
-    model.build(&EmulatorOptions { seed, rate_bytes_per_s: None, fault }).unwrap()
+    model.build(&EmulatorOptions { seed, rate_bytes_per_s: None, fault, machine: None }).unwrap()
 }
 
 fn truerng(unit: &str, seed: u64, fault: Option<String>) -> Result<Box<dyn EntropySource>> {

@@ -52,7 +52,7 @@ impl Engine {
 
 impl ProcessorSettings {
     /// The same as options of the engine.
-    pub(super) fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> Options {
         Options {
             threads: self.threads,
             precision: self.precision,

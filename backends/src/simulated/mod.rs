@@ -3,7 +3,6 @@
 mod chip;
 mod engine;
 mod entropy;
-mod jobs;
 mod link;
 mod noise;
 mod processor;

@@ -11,8 +11,8 @@ use qhal::{Descriptor, Device, Error, ErrorKind, Health, Provenance, Result};
 use qhal_simulator::{Plan, Precision, Simulator};
 
 use super::entropy::operating_system_seed;
-use super::jobs::Jobs;
 use crate::machine;
+use qhal_drivers::processor::jobs::Jobs;
 
 /// Everything that can be set about the simulated processor.
 #[derive(Clone, Debug, PartialEq, Eq)]

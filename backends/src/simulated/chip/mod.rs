@@ -18,8 +18,8 @@ use qhal_simulator::Simulator;
 use qhal_simulator::noise::NoisyProgram;
 
 use super::entropy::operating_system_seed;
-use super::jobs::Jobs;
 use super::processor::{ProcessorSettings, Request, circuit_of, run};
+use qhal_drivers::processor::jobs::Jobs;
 
 pub(super) use profile::{known, load};
 

@@ -9,7 +9,7 @@ use crate::transport::usb::UsbEmulator;
 
 fn emulator(seed: u64, fault: Option<FaultKind>) -> AleaEmulator {
     let fault = fault.map(|fault| fault.name().to_owned());
-    AleaEmulator::new(&EmulatorOptions { seed, fault, rate_bytes_per_s: None }).unwrap()
+    AleaEmulator::new(&EmulatorOptions { seed, fault, ..EmulatorOptions::default() }).unwrap()
 }
 
 #[test]

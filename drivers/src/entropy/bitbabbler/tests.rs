@@ -14,7 +14,7 @@ use crate::transport::usb::{EmulatedUsb, UsbEmulator};
 
 fn emulator(name: &str, seed: u64, fault: Option<FaultKind>) -> BitBabblerEmulator {
     let fault = fault.map(|fault| fault.name().to_owned());
-    BitBabblerEmulator::new(name, &EmulatorOptions { seed, fault, rate_bytes_per_s: None }).unwrap()
+    BitBabblerEmulator::new(name, &EmulatorOptions { seed, fault, ..EmulatorOptions::default() }).unwrap()
 }
 
 #[test]

@@ -15,7 +15,7 @@ const RAW: ChaosKey = ChaosKey { output: Output::Raw };
 
 fn emulator(seed: u64, fault: Option<FaultKind>) -> ChaosKeyEmulator {
     let fault = fault.map(|fault| fault.name().to_owned());
-    ChaosKeyEmulator::new(&EmulatorOptions { seed, fault, rate_bytes_per_s: None }).unwrap()
+    ChaosKeyEmulator::new(&EmulatorOptions { seed, fault, ..EmulatorOptions::default() }).unwrap()
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::transport::usb::{EmulatedUsb, UsbEmulator};
 
 fn emulator(model: Model, seed: u64, fault: Option<FaultKind>) -> ComScireEmulator {
     let fault = fault.map(|fault| fault.name().to_owned());
-    ComScireEmulator::new(model, &EmulatorOptions { seed, fault, rate_bytes_per_s: None }).unwrap()
+    ComScireEmulator::new(model, &EmulatorOptions { seed, fault, ..EmulatorOptions::default() }).unwrap()
 }
 
 #[test]

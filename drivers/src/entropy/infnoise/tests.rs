@@ -14,7 +14,7 @@ use crate::transport::usb::{EmulatedUsb, UsbEmulator};
 
 fn emulator(seed: u64, fault: Option<FaultKind>) -> InfiniteNoiseEmulator {
     let fault = fault.map(|fault| fault.name().to_owned());
-    InfiniteNoiseEmulator::new(&EmulatorOptions { seed, fault, rate_bytes_per_s: None }).unwrap()
+    InfiniteNoiseEmulator::new(&EmulatorOptions { seed, fault, ..EmulatorOptions::default() }).unwrap()
 }
 
 const WHITENED: InfiniteNoise = InfiniteNoise { whitening: Whitening::Keccak };
@@ -81,7 +81,7 @@ fn every_fault_is_an_error() {
 #[test]
 fn rounds_that_take_too_long_are_thrown_away() {
     // A tenth of the rate: a round takes 17 ms.
-    let slow = EmulatorOptions { seed: 1, fault: None, rate_bytes_per_s: Some(3750) };
+    let slow = EmulatorOptions { seed: 1, rate_bytes_per_s: Some(3750), ..EmulatorOptions::default() };
     let error = open(InfiniteNoise::default(), InfiniteNoiseEmulator::new(&slow).unwrap()).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Unhealthy, "{error}");
 }

@@ -13,7 +13,7 @@ use crate::transport::usb::{SharedUsb, UsbEmulator};
 
 fn emulator(seed: u64, fault: Option<FaultKind>) -> NeuGEmulator {
     let fault = fault.map(|fault| fault.name().to_owned());
-    NeuGEmulator::new(&EmulatorOptions { seed, fault, rate_bytes_per_s: None }).unwrap()
+    NeuGEmulator::new(&EmulatorOptions { seed, fault, ..EmulatorOptions::default() }).unwrap()
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::transport::usb::{SharedUsb, UsbEmulator};
 
 fn emulator(seed: u64, fault: Option<FaultKind>) -> QuantisEmulator {
     let fault = fault.map(|fault| fault.name().to_owned());
-    QuantisEmulator::new(&EmulatorOptions { seed, fault, rate_bytes_per_s: None }).unwrap()
+    QuantisEmulator::new(&EmulatorOptions { seed, fault, ..EmulatorOptions::default() }).unwrap()
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::transport::https::{Limits, Trust};
 
 fn serve(fault: Option<FaultKind>) -> (HttpsServer, QuantisAppliance) {
     let fault = fault.map(|fault| fault.name().to_owned());
-    let options = EmulatorOptions { seed: 1, fault, rate_bytes_per_s: None };
+    let options = EmulatorOptions { seed: 1, fault, ..EmulatorOptions::default() };
     let server = Appliance::serve(&options).unwrap();
     let ca = server.details()[0].1.clone();
     let limits = Limits { call: Duration::from_secs(2), ..Limits::default() };

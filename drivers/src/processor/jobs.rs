@@ -1,4 +1,4 @@
-//! The jobs of a simulated processor: each on a thread of its own, asked for and given up by name.
+//! Jobs that are run or waited for: each on a thread of its own, asked for and given up by name.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use qhal::processor::{Job, JobId, JobResult, JobState};
 use qhal::{DeviceId, Error, ErrorKind, Result};
 
-/// The jobs that were submitted and have not been heard of to their end.
+/// The jobs of one processor that were submitted and have not been heard of to their end.
 #[derive(Debug)]
-pub(super) struct Jobs {
+pub struct Jobs {
     device: DeviceId,
     entries: HashMap<JobId, Entry>,
     submitted: u64,
@@ -25,7 +25,8 @@ enum Entry {
 
 impl Jobs {
     /// No jobs yet on `device`.
-    pub(super) fn new(device: DeviceId) -> Self {
+    #[must_use]
+    pub fn new(device: DeviceId) -> Self {
         Self { device, entries: HashMap::new(), submitted: 0 }
     }
 
@@ -33,7 +34,7 @@ impl Jobs {
     ///
     /// # Errors
     /// `InvalidInput` for none at all where nothing else is wanted, and for more than `most`.
-    pub(super) fn check_shots(&self, job: &Job, most: u64) -> Result<()> {
+    pub fn check_shots(&self, job: &Job, most: u64) -> Result<()> {
         let message = match job.shots {
             0 if !job.wanted.probabilities && !job.wanted.state => {
                 "a job of 0 shots that wants nothing else has no result".to_owned()
@@ -48,7 +49,7 @@ impl Jobs {
     ///
     /// # Errors
     /// `Exhausted` and the like when no thread can be started.
-    pub(super) fn start(
+    pub fn start(
         &mut self,
         work: impl FnOnce(&AtomicBool) -> Result<JobResult> + Send + 'static,
     ) -> Result<JobId> {
@@ -77,7 +78,10 @@ impl Jobs {
     }
 
     /// As [`Processor::poll`](qhal::Processor::poll).
-    pub(super) fn poll(&mut self, id: &JobId) -> Result<JobState> {
+    ///
+    /// # Errors
+    /// `NotFound` for a job that there is not (any more).
+    pub fn poll(&mut self, id: &JobId) -> Result<JobState> {
         let result = match self.entry(id)? {
             Entry::Running { receiver, .. } => match receiver.try_recv() {
                 Ok(result) => Some(result),
@@ -99,7 +103,10 @@ impl Jobs {
     }
 
     /// As [`Processor::cancel`](qhal::Processor::cancel).
-    pub(super) fn cancel(&mut self, id: &JobId) -> Result<()> {
+    ///
+    /// # Errors
+    /// `NotFound` for a job that there is not (any more).
+    pub fn cancel(&mut self, id: &JobId) -> Result<()> {
         let entry = self.entry(id)?;
         if let Entry::Running { receiver, stop } = entry {
             stop.store(true, Ordering::Relaxed);
@@ -110,7 +117,7 @@ impl Jobs {
     }
 
     /// How many jobs have been started and not been heard of to their end.
-    pub(super) fn running(&self) -> u64 {
+    pub fn running(&self) -> u64 {
         self.entries.values().filter(|entry| matches!(entry, Entry::Running { .. })).count() as u64
     }
 }
