@@ -150,6 +150,17 @@ fn both_versions_of_the_interface_run_programs() {
 }
 
 #[test]
+fn devices_that_take_iqm_s_circuits_get_them_and_their_outcomes_are_read_in_its_order() {
+    let (_folder, path) = manifest(false, "iqm-json", "");
+    let mut processor = open(&driver(vec![path])).unwrap();
+    assert_eq!(processor.capabilities().formats, [ProgramFormat::Circuit]);
+    let result = run(processor.as_mut()).unwrap();
+    let counts: Vec<_> = result.counts.iter().map(|(bits, count)| (bits.to_string(), *count)).collect();
+    // The second measured qubit, which goes into bit 1, was 1.
+    assert_eq!(counts, [("10".to_owned(), 101)]);
+}
+
+#[test]
 fn what_the_device_does_not_do_is_refused_before_it_is_asked() {
     let mut processor = open_with(false, "none").unwrap();
     let mut refused = |circuit: &Circuit, kind: ErrorKind, words: &str| {

@@ -9,6 +9,7 @@ use qhal::processor::{
 };
 
 use super::codes::format;
+use super::program::{Language, Writing};
 use super::protocol::{duration, protocol};
 
 /// The most qubits of a device that is taken for one.
@@ -34,6 +35,8 @@ pub(super) struct Operation {
 pub(super) struct Description {
     /// Figures of T1 and T2 of each site.
     pub(super) sites: Vec<[Option<u64>; 2]>,
+    /// The names of the sites, if all have one.
+    pub(super) names: Vec<String>,
     /// How many seconds a tick of its times is.
     pub(super) time_unit: f64,
     pub(super) operations: Vec<Operation>,
@@ -44,14 +47,11 @@ pub(super) struct Description {
     pub(super) gives_states: bool,
 }
 
-/// What programs call an operation.
-pub(super) type Spelling = (Gate, String);
-
-/// The same in the words of the hal, and how the device spells the gates. Operations that are in no table of gates are left out.
+/// The same in the words of the hal, and how circuits are written for the device. Operations that are in no table of gates are left out.
 ///
 /// # Errors
 /// `Protocol` for what cannot be: no qubits, sites that there are not, figures that are no probabilities.
-pub(super) fn capabilities(device: &Description) -> Result<(Capabilities, Vec<Spelling>)> {
+pub(super) fn capabilities(device: &Description) -> Result<(Capabilities, Writing)> {
     let count = device.sites.len();
     if count == 0 || count > MOST_QUBITS {
         return Err(protocol(format!("the device says that it has {count} qubits")));
@@ -110,11 +110,20 @@ pub(super) fn capabilities(device: &Description) -> Result<(Capabilities, Vec<Sp
     let listed = |code: i32| device.formats.iter().any(|format| i64::from(*format) == i64::from(code));
     let mut formats: Vec<ProgramFormat> =
         known.into_iter().filter(|(code, _)| listed(*code)).map(|(_, format)| format).collect();
-    if formats.iter().any(|format| matches!(format, ProgramFormat::OpenQasm2 | ProgramFormat::OpenQasm3)) {
+    let languages = [
+        (format::OPENQASM2, Language::OpenQasm2),
+        (format::OPENQASM3, Language::OpenQasm3),
+        (format::IQM_JSON, Language::IqmJson),
+    ];
+    let language = languages.into_iter().find(|(code, _)| listed(*code)).map(|(_, language)| language);
+    // IQM's form names sites by their names.
+    let language = language.filter(|language| *language != Language::IqmJson || device.names.len() == count);
+    if language.is_some() {
         formats.insert(0, ProgramFormat::Circuit);
     }
     let max_shots = u64::from(u32::MAX);
-    Ok((Capabilities { qubits, native_gates, couplings, features, formats, max_shots }, spellings))
+    let writing = Writing { language, spellings, names: device.names.clone() };
+    Ok((Capabilities { qubits, native_gates, couplings, features, formats, max_shots }, writing))
 }
 
 fn probability(name: &str, figure: Option<f64>) -> Result<()> {

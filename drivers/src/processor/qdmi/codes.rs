@@ -81,6 +81,7 @@ pub(super) mod device_status {
 pub(super) mod site {
     pub(in super::super) const T1: i32 = 1;
     pub(in super::super) const T2: i32 = 2;
+    pub(in super::super) const NAME: i32 = 3;
     pub(in super::super) const IS_ZONE: i32 = 7;
 }
 
@@ -120,6 +121,7 @@ pub(super) mod format {
     pub(in super::super) const OPENQASM2: i32 = 0;
     pub(in super::super) const OPENQASM3: i32 = 1;
     pub(in super::super) const QIR_BASE_TEXT: i32 = 2;
+    pub(in super::super) const IQM_JSON: i32 = 8;
 }
 
 /// What a job can bring back.

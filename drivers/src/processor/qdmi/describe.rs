@@ -108,6 +108,9 @@ pub(super) fn describe(worker: &mut Worker, gives_states: bool) -> Result<Descri
             "devices whose qubits move between zones are not supported: circuits say nothing of zones";
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
+    let names = figures_of(worker, site::NAME)?;
+    let named = |name: &Option<u64>| name.and_then(|name| text(&name.to_ne_bytes()).ok());
+    let names: Option<Vec<String>> = names.iter().map(named).collect();
     let (t1, t2) = (figures_of(worker, site::T1)?, figures_of(worker, site::T2)?);
     let known = |figure: &Option<u64>| figure.filter(|_| time_unit.is_some());
     let sites = t1.iter().zip(&t2).map(|(t1, t2)| [known(t1), known(t2)]).collect();
@@ -117,6 +120,7 @@ pub(super) fn describe(worker: &mut Worker, gives_states: bool) -> Result<Descri
     let operations = (0..operations as u32).map(|index| self::operation(worker, index, time_unit.is_some()));
     Ok(Description {
         sites,
+        names: names.unwrap_or_default(),
         time_unit: time_unit.unwrap_or(1.0),
         operations: operations.collect::<Result<_>>()?,
         couplings,

@@ -140,7 +140,7 @@ impl Qdmi {
                 let description = describe::describe(&mut worker, said.states)?;
                 Ok((worker, identity, capabilities::capabilities(&description)?))
             });
-        let (worker, identity, (capabilities, spellings)) = opened.map_err(|error| error.on(&id))?;
+        let (worker, identity, (capabilities, writing)) = opened.map_err(|error| error.on(&id))?;
         let version = identity.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
         let descriptor = Descriptor {
             model: format!("{}{version}", identity.name),
@@ -151,7 +151,7 @@ impl Qdmi {
             descriptor,
             identity,
             capabilities,
-            spellings,
+            writing,
             worker,
             job_limit: self.options.job_limit,
             jobs: HashMap::new(),

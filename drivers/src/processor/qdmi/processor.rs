@@ -9,12 +9,11 @@ use qhal::processor::{
 };
 use qhal::{Descriptor, Device, Error, ErrorKind, Health, Result};
 
-use super::capabilities::Spelling;
 use super::codes::{device, format, job, job_status, result};
 use super::describe::{Identity, status};
 use super::host::Worker;
 use super::message::{Reply, Request};
-use super::program::{self, Language};
+use super::program::{self, Writing, Written};
 use super::protocol::{self, number};
 
 /// An open device.
@@ -22,7 +21,7 @@ pub(super) struct QdmiProcessor {
     pub(super) descriptor: Descriptor,
     pub(super) identity: Identity,
     pub(super) capabilities: Capabilities,
-    pub(super) spellings: Vec<Spelling>,
+    pub(super) writing: Writing,
     pub(super) worker: Worker,
     /// After which a job is given up.
     pub(super) job_limit: Option<Duration>,
@@ -46,12 +45,14 @@ enum Ended {
 }
 
 /// What a result has to be like.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Expected {
     shots: u64,
     /// Classical bits and qubits, where the program is a circuit.
     size: Option<(u32, u32)>,
     wanted: Wanted,
+    /// Which classical bit each character of an outcome is, from the left; `None` where the rightmost is bit 0.
+    meaning: Option<Vec<u32>>,
 }
 
 impl QdmiProcessor {
@@ -59,21 +60,11 @@ impl QdmiProcessor {
         error.on(&self.descriptor.id)
     }
 
-    /// The program as the device takes it, and the number of its language.
-    fn written(&self, program: &Program) -> Result<(i32, String)> {
+    /// The program as the device takes it.
+    fn written(&self, program: &Program) -> Result<Written> {
         let formats = &self.capabilities.formats;
         match program {
-            Program::Circuit(circuit) => {
-                let (language, code) = if formats.contains(&ProgramFormat::OpenQasm2) {
-                    (Language::OpenQasm2, format::OPENQASM2)
-                } else if formats.contains(&ProgramFormat::OpenQasm3) {
-                    (Language::OpenQasm3, format::OPENQASM3)
-                } else {
-                    let message = "the device takes neither OpenQASM 2 nor 3, so no circuits";
-                    return Err(Error::new(ErrorKind::Unsupported, message));
-                };
-                Ok((code, program::write(circuit, &self.capabilities, &self.spellings, language)?))
-            }
+            Program::Circuit(circuit) => program::written(circuit, &self.capabilities, &self.writing),
             Program::Text { format, text } => {
                 let code = match format {
                     ProgramFormat::OpenQasm2 => format::OPENQASM2,
@@ -86,7 +77,7 @@ impl QdmiProcessor {
                     return Err(Error::new(ErrorKind::Unsupported, message));
                 }
                 program::check_text(*format, text)?;
-                Ok((code, text.clone()))
+                Ok(Written { format: code, text: text.clone(), meaning: None })
             }
         }
     }
@@ -113,7 +104,7 @@ impl QdmiProcessor {
 
     fn start(&mut self, job: &Job) -> Result<JobId> {
         self.check(job)?;
-        let (format, program) = self.written(&job.program)?;
+        let Written { format, text: program, meaning } = self.written(&job.program)?;
         if self.jobs.values().any(|entry| entry.number.is_none() && entry.ended.is_none()) {
             self.settle(Duration::ZERO)?;
             if self.jobs.values().any(|entry| entry.number.is_none() && entry.ended.is_none()) {
@@ -128,7 +119,7 @@ impl QdmiProcessor {
             Program::Circuit(circuit) => Some((circuit.bits(), circuit.qubits())),
             Program::Text { .. } => None,
         };
-        let expected = Expected { shots: job.shots, size, wanted: job.wanted };
+        let expected = Expected { shots: job.shots, size, wanted: job.wanted, meaning };
         self.jobs.insert(id.clone(), Entry { number: None, begun: Instant::now(), expected, ended: None });
         // Most libraries take a job at once, and give it a name of its own; one that runs it first is asked later.
         match self.settle(Duration::from_millis(500)) {
@@ -249,16 +240,28 @@ impl QdmiProcessor {
     fn brought_back(&mut self, id: &JobId, number: u64) -> Result<JobResult> {
         let (expected, begun) = {
             let entry = self.entry(id)?;
-            (entry.expected, entry.begun)
+            (entry.expected.clone(), entry.begun)
         };
         let mut fetch = |result| self.worker.bytes(&Request::Result { job: number, result });
         let bits = expected.size.map(|(bits, _)| bits);
         let counts = match (expected.shots, bits) {
             (0, _) => Vec::new(),
-            (shots, Some(0)) => vec![(qhal::circuit::BitString::zeros(0), shots)],
+            (shots, Some(0)) if expected.meaning.is_none() => {
+                vec![(qhal::circuit::BitString::zeros(0), shots)]
+            }
             (shots, _) => {
                 let (keys, values) = (fetch(result::HISTOGRAM_KEYS)?, fetch(result::HISTOGRAM_VALUES)?);
-                protocol::counts(&keys, &values, bits, shots)?
+                match &expected.meaning {
+                    None => protocol::counts(&keys, &values, bits, shots)?,
+                    Some(meaning) => {
+                        let width = u32::try_from(meaning.len()).ok();
+                        protocol::placed(
+                            protocol::counts(&keys, &values, width, shots)?,
+                            meaning,
+                            bits.unwrap_or(0),
+                        )
+                    }
+                }
             }
         };
         let qubits = |bytes: &[u8], size: usize| match expected.size {
@@ -379,11 +382,12 @@ impl Processor for QdmiProcessor {
                 Ok(_) => Err(self.named(protocol::protocol("the worker did not find the job"))),
             };
         };
+        let meaning = self.written(&job.program).map_err(|error| self.named(error))?.meaning;
         let size = match &job.program {
             Program::Circuit(circuit) => Some((circuit.bits(), circuit.qubits())),
             Program::Text { .. } => None,
         };
-        let expected = Expected { shots: job.shots, size, wanted: job.wanted };
+        let expected = Expected { shots: job.shots, size, wanted: job.wanted, meaning };
         let entry = Entry { number: Some(number), begun: Instant::now(), expected, ended: None };
         self.jobs.insert(id.clone(), entry);
         Ok(())

@@ -1,18 +1,69 @@
-//! A circuit → OpenQASM as a QDMI device takes it: one register `q`, and the device's own names for gates.
+//! A circuit → text as a QDMI device takes it: OpenQASM with one register `q` and the device's own names, or IQM's JSON.
 
 use std::fmt::Write;
 
 use qhal::circuit::{Instruction, Operation};
 use qhal::processor::{Capabilities, Couplings, ProgramFormat};
-use qhal::{Circuit, Error, ErrorKind, Result};
+use qhal::{Circuit, Error, ErrorKind, Gate, Result};
 
-use super::capabilities::Spelling;
+use super::codes::format;
+use crate::processor::iqm::protocol::{self as iqm, Architecture};
 
 /// The languages that circuits are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Language {
     OpenQasm2,
     OpenQasm3,
+    /// One circuit of IQM's JSON ([`iqm`]).
+    IqmJson,
+}
+
+/// A gate, and what the device calls it.
+pub(super) type Spelling = (Gate, String);
+
+/// How circuits are written for a device.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Writing {
+    /// The language, if it takes one that circuits can be written in.
+    pub(super) language: Option<Language>,
+    pub(super) spellings: Vec<Spelling>,
+    /// The names of the sites, if all have one.
+    pub(super) names: Vec<String>,
+}
+
+/// A program as the device takes it.
+pub(super) struct Written {
+    /// The number of its format.
+    pub(super) format: i32,
+    pub(super) text: String,
+    /// Which classical bit each character of an outcome is, from the left; `None` where the rightmost is bit 0.
+    pub(super) meaning: Option<Vec<u32>>,
+}
+
+/// Writes a circuit in the device's language.
+///
+/// # Errors
+/// `Exhausted` for more qubits than there are; `Unsupported` for what the device does not list, or not there, and where it takes
+/// no language that circuits can be written in.
+pub(super) fn written(circuit: &Circuit, capabilities: &Capabilities, writing: &Writing) -> Result<Written> {
+    let (format, language) = match writing.language {
+        Some(Language::OpenQasm2) => (format::OPENQASM2, Language::OpenQasm2),
+        Some(Language::OpenQasm3) => (format::OPENQASM3, Language::OpenQasm3),
+        Some(Language::IqmJson) => {
+            let (names, capabilities) = (writing.names.clone(), capabilities.clone());
+            let machine = Architecture { names, calibration: None, capabilities };
+            let (document, meaning) = iqm::circuit(circuit, &machine, 1)?;
+            let one = document.get("circuits").and_then(|all| all.get(0));
+            let text = one.map(ToString::to_string).unwrap_or_default();
+            return Ok(Written { format: format::IQM_JSON, text, meaning: Some(meaning) });
+        }
+        None => {
+            let message = "the device takes neither OpenQASM nor IQM's JSON, so no circuits";
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+    };
+    let text = write(circuit, capabilities, &writing.spellings, language)?;
+    Ok(Written { format, text, meaning: None })
 }
 
 /// Writes a circuit. Where gates are bound to sites, the register is as wide as the device, and qubit i is its site i, as QDMI
@@ -20,7 +71,7 @@ pub(super) enum Language {
 ///
 /// # Errors
 /// `Exhausted` for more qubits than there are; `Unsupported` for what the device does not list, or not there.
-pub(super) fn write(
+fn write(
     circuit: &Circuit,
     capabilities: &Capabilities,
     spellings: &[Spelling],
@@ -42,7 +93,7 @@ pub(super) fn write(
             let registers = if bits > 0 { format!("creg c[{bits}];\n") } else { String::new() };
             write!(text, "OPENQASM 2.0;\ninclude \"qelib1.inc\";\nqreg q[{width}];\n{registers}")
         }
-        Language::OpenQasm3 => {
+        _ => {
             let registers = if bits > 0 { format!("bit[{bits}] c;\n") } else { String::new() };
             write!(text, "OPENQASM 3.0;\ninclude \"stdgates.inc\";\nqubit[{width}] q;\n{registers}")
         }
@@ -128,7 +179,7 @@ fn line(
             }
             match language {
                 Language::OpenQasm2 => format!("measure q[{qubit}] -> c[{bit}];"),
-                Language::OpenQasm3 => format!("c[{bit}] = measure q[{qubit}];"),
+                _ => format!("c[{bit}] = measure q[{qubit}];"),
             }
         }
         Operation::Reset { qubit } if capabilities.features.reset => format!("reset q[{qubit}];"),

@@ -131,6 +131,20 @@ pub(super) fn counts(keys: &[u8], values: &[u8], bits: Option<u32>, shots: u64) 
     Ok(counts)
 }
 
+/// Outcomes whose characters, from the left, are these classical bits, over `bits` of them.
+pub(super) fn placed(counts: Counts, meaning: &[u32], bits: u32) -> Counts {
+    let mut all = std::collections::BTreeMap::<BitString, u64>::new();
+    for (outcome, count) in counts {
+        let mut there = BitString::zeros(bits);
+        // The rightmost character is what was read as bit 0.
+        for (place, bit) in (0..outcome.width()).zip(meaning.iter().rev()) {
+            there.set(*bit, outcome.get(place));
+        }
+        *all.entry(there).or_default() += count;
+    }
+    all.into_iter().collect()
+}
+
 /// The 2^n amplitudes of a dense state.
 ///
 /// # Errors
