@@ -79,9 +79,10 @@ struct Jobs {
 
 #[derive(Clone, Debug)]
 struct Entry {
-    /// What each shot gave, in the order of the measured qubits, or why there is nothing.
+    /// What each shot gave, qubit by qubit, or why there is nothing.
     outcome: std::result::Result<Vec<Vec<u8>>, String>,
-    key: String,
+    /// The measurements: their keys, and which qubits they are of.
+    measurements: Vec<(String, Vec<usize>)>,
     /// How often it was asked for.
     asked: u32,
     cancelled: bool,
@@ -91,8 +92,7 @@ struct Entry {
 struct Taken {
     circuit: Circuit,
     shots: u64,
-    key: String,
-    measured: Vec<usize>,
+    measurements: Vec<(String, Vec<usize>)>,
 }
 
 impl Emulator {
@@ -182,39 +182,43 @@ impl Emulator {
             Ok(taken) => taken,
             Err(error) => return Reply::json(422, json!({"detail": error.message()}).to_string()),
         };
-        let measured = |shot: Vec<u8>| -> Vec<u8> {
-            taken.measured.iter().filter_map(|at| shot.get(*at).copied()).collect()
-        };
-        let outcome = shots(self.machine.as_ref(), &taken.circuit, taken.shots)
-            .map(|all| all.into_iter().map(measured).collect())
-            .map_err(|error| error.message().to_owned());
+        let outcome = shots(self.machine.as_ref(), &taken.circuit, taken.shots);
+        let outcome = outcome.map_err(|error| error.message().to_owned());
         let mut jobs = self.jobs();
         if jobs.entries.len() >= MOST_JOBS {
             jobs.entries.clear();
         }
         jobs.made += 1;
         let name = format!("00000000-0000-4000-8000-{:012x}", jobs.made);
-        let entry = Entry { outcome, key: taken.key, asked: 0, cancelled: false };
+        let entry = Entry { outcome, measurements: taken.measurements, asked: 0, cancelled: false };
         jobs.entries.insert(name.clone(), entry);
         let told = if self.has(FaultKind::Name) { "../jobs/1?x=".to_owned() } else { name };
-        Reply::json(201, json!({"id": told, "queue_position": 0}).to_string())
+        Reply::json(
+            201,
+            json!({"id": told, "type": "circuit", "status": "waiting", "queue_position": 0}).to_string(),
+        )
     }
 
     fn status(&self, name: &str) -> Reply {
         let mut jobs = self.jobs();
         let Some(entry) = jobs.entries.get_mut(name) else { return unknown() };
         entry.asked += 1;
-        let document = match (entry.asked, &entry.outcome) {
+        let mut document = match (entry.asked, &entry.outcome) {
             _ if entry.cancelled => json!({"status": "cancelled"}),
             _ if self.has(FaultKind::Status) => json!({"status": "pondering"}),
             _ if self.has(FaultKind::Endless) => json!({"status": "waiting", "queue_position": 4}),
             _ if self.has(FaultKind::Failed) => {
-                json!({"status": "failed", "errors": [{"message": "the fridge is warm"}]})
+                json!({"status": "failed", "errors": [{"error_code": "hardware", "message": "the fridge is warm"}]})
             }
-            (1, _) => json!({"status": "pending execution", "queue_position": 0}),
-            (_, Err(words)) => json!({"status": "failed", "errors": [{"message": words}]}),
+            (1, _) => json!({"status": "processing"}),
+            (_, Err(words)) => {
+                json!({"status": "failed", "errors": [{"error_code": "execution", "message": words}]})
+            }
             (_, Ok(_)) => json!({"status": "completed"}),
         };
+        document["id"] = json!(name);
+        document["type"] = json!("circuit");
+        document["compilation"] = json!({"calibration_set_id": CALIBRATION});
         Reply::json(200, document.to_string())
     }
 
@@ -226,15 +230,20 @@ impl Emulator {
         }
         let mut counts = serde_json::Map::new();
         for outcome in outcomes {
-            let mut key: String = outcome.iter().map(|bit| if *bit == 1 { '1' } else { '0' }).collect();
+            let measured = entry.measurements.iter().flat_map(|(_, qubits)| qubits);
+            let digit = |at: &usize| if outcome.get(*at) == Some(&1) { '1' } else { '0' };
+            let mut key: String = measured.map(digit).collect();
             if self.has(FaultKind::ShortKeys) {
                 key.pop();
             }
             let count = counts.get(&key).and_then(Value::as_u64).unwrap_or(0);
             counts.insert(key, json!(count + 1));
         }
-        let key = if self.has(FaultKind::OtherKey) { "other".to_owned() } else { entry.key };
-        let document = json!([{"measurement_keys": [key], "counts": counts}]);
+        let mut keys: Vec<&str> = entry.measurements.iter().map(|(key, _)| key.as_str()).collect();
+        if self.has(FaultKind::OtherKey) {
+            keys.push("other");
+        }
+        let document = json!([{"measurement_keys": keys, "counts": counts}]);
         let reply = Reply::json(200, document.to_string());
         if self.has(FaultKind::Cut) { reply.cut_after(20) } else { reply }
     }
@@ -242,7 +251,14 @@ impl Emulator {
     fn measurements(&self, name: &str) -> Reply {
         let Some(entry) = self.jobs().entries.get(name).cloned() else { return unknown() };
         let Ok(outcomes) = entry.outcome else { return unknown() };
-        Reply::json(200, json!([{entry.key: outcomes}]).to_string())
+        let one = |(key, qubits): &(String, Vec<usize>)| {
+            let shot = |outcome: &Vec<u8>| -> Vec<u8> {
+                qubits.iter().map(|at| outcome.get(*at).copied().unwrap_or(0)).collect()
+            };
+            (key.clone(), json!(outcomes.iter().map(shot).collect::<Vec<_>>()))
+        };
+        let all: serde_json::Map<String, Value> = entry.measurements.iter().map(one).collect();
+        Reply::json(200, json!([all]).to_string())
     }
 
     fn cancel(&self, name: &str) -> Reply {
@@ -274,7 +290,7 @@ fn read(body: &[u8]) -> Result<Taken> {
     let instructions = instructions.ok_or_else(|| wrong("a circuit has instructions"))?;
     let count = QUBITS.len() as u32;
     let mut circuit = Circuit::with_size(count, count);
-    let mut last: Option<(String, Vec<usize>)> = None;
+    let mut measurements: Vec<(String, Vec<usize>)> = Vec::new();
     for instruction in instructions {
         let place = |value: &Value| QUBITS.iter().position(|qubit| value.as_str() == Some(qubit));
         // Newer clients say locus, older ones qubits.
@@ -288,8 +304,10 @@ fn read(body: &[u8]) -> Result<Taken> {
         };
         let angle =
             |name: &str| argument(name)?.as_f64().ok_or_else(|| wrong(&format!("'{name}' is no number")));
-        if last.is_some() {
-            return Err(wrong("this emulator measures once, at the end"));
+        let is_barrier = instruction.get("name").and_then(Value::as_str) == Some("barrier");
+        let mut done = measurements.iter().flat_map(|(_, qubits)| qubits);
+        if !is_barrier && done.any(|qubit| locus.contains(qubit)) {
+            return Err(wrong("this emulator does nothing to a qubit after it has been measured"));
         }
         match (instruction.get("name").and_then(Value::as_str), qubits.as_slice()) {
             (Some("prx"), [_]) => {
@@ -304,14 +322,19 @@ fn read(body: &[u8]) -> Result<Taken> {
             (Some("barrier"), _) => {}
             (Some("measure"), [_, ..]) => {
                 let key = argument("key")?.as_str().ok_or_else(|| wrong("'key' is no text"))?;
-                last = Some((key.to_owned(), locus));
+                if measurements.iter().any(|(known, _)| known == key) {
+                    return Err(wrong("two measurements have the same key"));
+                }
+                measurements.push((key.to_owned(), locus));
             }
             (name, _) => return Err(wrong(&format!("'{}' on these qubits", name.unwrap_or("?")))),
         }
     }
-    let (key, measured) = last.ok_or_else(|| wrong("nothing is measured"))?;
+    if measurements.is_empty() {
+        return Err(wrong("nothing is measured"));
+    }
     circuit.measure_all()?;
-    Ok(Taken { circuit, shots, key, measured })
+    Ok(Taken { circuit, shots, measurements })
 }
 
 impl Handler for Emulator {
@@ -327,7 +350,9 @@ impl Handler for Emulator {
         let document = |value: Value| Reply::json(200, value.to_string());
         match (request.method.as_str(), path.as_slice()) {
             ("GET", ["api", "v1", rest @ ..]) => match rest {
-                ["quantum-computers"] => document(json!({"quantum_computers": [{"id": ID, "alias": ALIAS}]})),
+                ["quantum-computers"] => document(
+                    json!({"quantum_computers": [{"id": ID, "alias": ALIAS, "display_name": "Star"}]}),
+                ),
                 ["quantum-computers", ALIAS | ID, rest @ ..] => match rest {
                     ["artifacts", "static-quantum-architectures"] => document(self.fixed()),
                     ["health"] => document(json!({"healthy": true, "status": "operational"})),

@@ -1,6 +1,6 @@
 //! IQM's superconducting processors by IQM Server's interface, version 1, over HTTPS.
 //!
-//! It has been driven here only as an emulator. *Unconfirmed*: the method of a cancellation (POST), and what a failed job says.
+//! It has been driven here only as an emulator. *Unconfirmed*: what a failed job says.
 //!
 //! Sources: QDMI-on-IQM (iqm-finland, Apache-2.0), `iqm-client` 36.
 
