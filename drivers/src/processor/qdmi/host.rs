@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use qhal::{Error, ErrorKind, Result};
@@ -30,6 +31,7 @@ pub(super) struct Worker {
     socket: UnixStream,
     /// The end of what the library wrote to standard error and output, which comes a little after it was written.
     said: [Arc<Mutex<Vec<u8>>>; 2],
+    listeners: Vec<JoinHandle<()>>,
     limit: Duration,
     /// Texts that are not repeated in errors, whatever the library writes.
     secrets: Vec<Zeroizing<String>>,
@@ -59,6 +61,7 @@ impl Worker {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(failed)?;
+        let mut listeners = Vec::new();
         let said = [const { Mutex::new(Vec::new()) }; 2].map(Arc::new);
         let outputs = [child.stderr.take().map(OwnedFd::from), child.stdout.take().map(OwnedFd::from)];
         for (output, said) in outputs.into_iter().zip(&said) {
@@ -66,13 +69,16 @@ impl Worker {
             let said = Arc::clone(said);
             let listen = move || listen(std::fs::File::from(output), &said);
             let started = std::thread::Builder::new().name("qdmi-output".to_owned()).spawn(listen);
-            if let Err(cause) = started {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(failed(cause));
+            match started {
+                Ok(listener) => listeners.push(listener),
+                Err(cause) => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    return Err(failed(cause));
+                }
             }
         }
-        Ok(Self { child, socket, said, limit, secrets, ended: false })
+        Ok(Self { child, socket, said, listeners, limit, secrets, ended: false })
     }
 
     /// Asks, and waits for the answer.
@@ -190,6 +196,11 @@ impl Worker {
     fn ended(&mut self) -> Error {
         let status = self.wait(GRACE);
         self.kill();
+        // Its last words come until its outputs close; a process that it started may keep them open.
+        let begun = Instant::now();
+        while begun.elapsed() < GRACE && !self.listeners.iter().all(JoinHandle::is_finished) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let how = status.map_or("ended".to_owned(), how_it_ended);
         self.with_words(ErrorKind::Disconnected, format!("the process that the library ran in {how}"))
     }
