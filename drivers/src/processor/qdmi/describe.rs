@@ -38,7 +38,7 @@ pub(super) fn open(
     for (_, mut text) in parameters {
         zeroize::Zeroize::zeroize(&mut text);
     }
-    let (Reply::Opened { new, keeps_jobs }, _) = answer? else {
+    let (Reply::Opened { new, keeps_jobs }, _) = answer.map_err(|error| worker.explained(error))? else {
         return Err(protocol("the worker did not open the library"));
     };
     let library_version = text(&worker.bytes(&Request::Device { property: device::LIBRARY_VERSION })?)?;

@@ -227,7 +227,16 @@ impl Worker {
             Status(-7 | -10 | -6) => ErrorKind::Refused,
             _ => ErrorKind::Other,
         };
-        self.with_words(kind, format!("the library answered to {function}: {status}"))
+        // Most are answers to questions that a library need not know: nothing is waited for.
+        Error::new(kind, format!("the library answered to {function}: {status}"))
+    }
+
+    /// An error of the library with what it wrote about it.
+    pub(super) fn explained(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::Disconnected | ErrorKind::TimedOut | ErrorKind::Protocol => error,
+            kind => self.with_words(kind, error.message().to_owned()),
+        }
     }
 
     /// An error with the last line that the library wrote.

@@ -126,7 +126,7 @@ impl QdmiProcessor {
             Ok(named) => Ok(named.unwrap_or(id)),
             Err(error) => {
                 self.jobs.remove(&id);
-                Err(error)
+                Err(self.worker.explained(error))
             }
         }
     }
