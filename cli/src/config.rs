@@ -75,6 +75,7 @@ impl Config {
             for path in [&mut kme.certificate, &mut kme.key, &mut kme.ca, &mut kme.state] {
                 *path = folder.join(&*path);
             }
+            kme.audit = kme.audit.take().map(|path| folder.join(path));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The command `qhal`: parses the arguments, runs one subcommand, and turns its outcome into an exit status.
 
 mod args;
+mod audit;
 mod commands;
 mod config;
 mod context;

@@ -42,6 +42,7 @@ fn lab(folder: &Path) -> (Background, [String; 2]) {
     for kme in ["kme-a", "kme-b"] {
         let path = folder.join(format!("lab/{kme}.toml"));
         let text = fs::read_to_string(&path).unwrap();
+        let text = text.replacen("[kme]\n", &format!("[kme]\naudit = \"{kme}.jsonl\"\n"), 1);
         fs::write(&path, text.replace("8443", &ports[0].to_string()).replace("8444", &ports[1].to_string()))
             .unwrap();
         let arguments = ["kme", "serve", "--config", path.to_str().unwrap()];
@@ -97,4 +98,15 @@ fn keys_go_from_one_end_to_the_other_once() {
     assert_fails(&run(1, &fetch), 1, &["etsi014:localhost:", "not known"]);
     assert_fails(&run(0, &[&["get", "--size", "12"][..], &wanted].concat()), 1, &["whole bytes"]);
     assert_fails(&run(0, &["fetch", "no-uuid"]), 2, &["UUID"]);
+    // Both key managers have put it on record, in a chain that can be followed.
+    for (kme, event) in [("kme-a", "given"), ("kme-b", "fetched")] {
+        let trail = file(&format!("lab/{kme}.jsonl"));
+        let checked = json(&qhal(&["kme", "audit", &trail, "--json"]));
+        assert!(checked["lines"].as_u64() >= Some(1), "{checked}");
+        let text = fs::read_to_string(&trail).unwrap();
+        assert!(text.contains(event) && names.iter().all(|name| text.contains(name)), "{text}");
+        assert!(!text.contains(ours["keys"][0]["key"].as_str().unwrap()), "a key is in the trail");
+        fs::write(&trail, text.replacen("alice", "carol", 1)).unwrap();
+        assert_fails(&qhal(&["kme", "audit", &trail]), 1, &["does not follow"]);
+    }
 }

@@ -1,5 +1,5 @@
 //! `qhal run` on processors of other makers, emulated: made native on the way, run, found again, and refused in one sentence.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 

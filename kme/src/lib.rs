@@ -3,6 +3,7 @@
 //! Words (ETSI GS QKD 014 V1.1.1 §3): a *KME* is the key manager of a site, an *SAE* an application. The *master* SAE asks
 //! first and gets keys with their names; the *slave* SAE fetches the same keys by name from the KME of its own site.
 
+mod audit;
 mod certificate;
 mod etsi014;
 mod identity;
@@ -20,6 +21,7 @@ mod store;
 mod supply;
 mod uuid;
 
+pub use audit::{Audit, Event};
 pub use manager::{LinkState, Manager};
 pub use memory::{Protection, protect_memory};
 pub use refusal::Refusal;

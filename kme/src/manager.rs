@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use qhal::{KeyId, Provenance, Result};
 use zeroize::Zeroizing;
 
+use crate::audit::{Audit, Event, Trail};
 use crate::identity::{Holder, trimmed};
 use crate::ledger::Ledger;
 use crate::peer::{Link, Promise};
@@ -55,6 +56,7 @@ pub struct Manager {
     links: HashMap<Arc<str>, Arc<Link>>,
     held: Mutex<HeldKeys>,
     ledger: Ledger,
+    trail: Trail,
 }
 
 impl Manager {
@@ -86,7 +88,23 @@ impl Manager {
         }
         let pairs = (!settings.pairs.is_empty())
             .then(|| settings.pairs.iter().map(|pair| (pair.master.clone(), pair.slave.clone())).collect());
-        Ok(Self { settings, saes, by_serial, pairs, links, held: Mutex::default(), ledger })
+        Ok(Self {
+            settings,
+            saes,
+            by_serial,
+            pairs,
+            links,
+            held: Mutex::default(),
+            ledger,
+            trail: Trail::default(),
+        })
+    }
+
+    /// Has everything that is given and refused put on record.
+    #[must_use]
+    pub fn with_audit(mut self, audit: Arc<dyn Audit>) -> Self {
+        self.trail = Trail::new(audit);
+        self
     }
 
     /// What it was made with.
@@ -185,6 +203,39 @@ impl Manager {
 
     /// New keys for a master (ETSI GS QKD 014 §5.2, "Get key"): `count` keys of `bits` bits, for `slave` and `others`.
     pub(crate) async fn give(
+        &self,
+        master: &str,
+        slave: &str,
+        others: &[String],
+        count: u32,
+        bits: u32,
+    ) -> std::result::Result<Vec<NamedKey>, Refusal> {
+        let outcome = self.make(master, slave, others, count, bits).await;
+        let slaves = || std::iter::once(slave).chain(others.iter().map(String::as_str)).collect();
+        self.on_record(outcome, master, slave, |keys| Event::Given { master, slaves: slaves(), keys, bits })
+    }
+
+    /// An outcome once it is on record; keys that cannot be recorded are not given.
+    fn on_record<'a>(
+        &self,
+        outcome: std::result::Result<Vec<NamedKey>, Refusal>,
+        application: &'a str,
+        partner: &'a str,
+        event: impl FnOnce(Vec<KeyId>) -> Event<'a>,
+    ) -> std::result::Result<Vec<NamedKey>, Refusal> {
+        match outcome {
+            Ok(keys) => {
+                self.trail.note(|| event(keys.iter().map(|(id, _)| *id).collect()))?;
+                Ok(keys)
+            }
+            Err(why) => {
+                self.trail.note(|| Event::Refused { application, partner, why: &why })?;
+                Err(why)
+            }
+        }
+    }
+
+    async fn make(
         &self,
         master: &str,
         slave: &str,
@@ -312,6 +363,11 @@ impl Manager {
         master: &str,
         ids: &[KeyId],
     ) -> std::result::Result<Vec<NamedKey>, Refusal> {
+        let outcome = self.find(slave, master, ids);
+        self.on_record(outcome, slave, master, |keys| Event::Fetched { slave, master, keys })
+    }
+
+    fn find(&self, slave: &str, master: &str, ids: &[KeyId]) -> std::result::Result<Vec<NamedKey>, Refusal> {
         self.check_quota(self.sae(slave)?, u32::try_from(ids.len()).unwrap_or(u32::MAX))?;
         let mut keys = Vec::with_capacity(ids.len());
         let mut held = lock(&self.held);
@@ -361,6 +417,10 @@ impl Manager {
         let gone = lock(&self.held).expired(Instant::now());
         for held in &gone {
             self.wipe(&held.place);
+        }
+        if !gone.is_empty() {
+            // They are wiped whether that can be recorded or not.
+            let _ = self.trail.note(|| Event::Expired { keys: gone.len() });
         }
         gone.len()
     }

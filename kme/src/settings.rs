@@ -42,6 +42,9 @@ pub struct KmeSection {
     pub ca: PathBuf,
     /// What must outlive the process (never a key).
     pub state: PathBuf,
+    /// Where what is given and refused is put on record, one JSON object a line; nowhere if left out.
+    #[serde(default)]
+    pub audit: Option<PathBuf>,
     /// Length of a key when none is asked for, in bits: a multiple of 8.
     #[serde(default = "usual::key_bits")]
     pub key_bits: u32,

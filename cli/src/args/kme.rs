@@ -9,6 +9,12 @@ pub(crate) enum KmeCommand {
     /// Serve keys to applications (ETSI GS QKD 014, SKIP) until Ctrl-C; sections [kme], [[sae]], [[peer]] and [[pair]].
     #[command(after_help = "Example: qhal kme serve --config lab/kme-a.toml")]
     Serve(KmeServeArgs),
+    /// Follow the chain of an audit trail that a key manager has written.
+    #[command(after_help = "Example: qhal kme audit lab/audit.jsonl")]
+    Audit {
+        /// The file that `audit` under [kme] names.
+        file: PathBuf,
+    },
 }
 
 #[derive(Args, Debug)]

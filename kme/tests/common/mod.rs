@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use qhal::{Provenance, SecureRandom};
 use qhal_kme::pki::{Authority, Role};
 use qhal_kme::{
-    KmeSection, Manager, PairSection, PeerSection, SaeSection, Server, Settings, Stop, Supply, SupplyKind,
+    Audit, KmeSection, Manager, PairSection, PeerSection, SaeSection, Server, Settings, Stop, Supply,
+    SupplyKind,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -122,6 +123,7 @@ pub(crate) fn settings_in(folder: &Path, ports: [u16; 2], own: usize) -> Setting
             key: file(&format!("{name}.key")),
             ca: file("ca.pem"),
             state: file(&format!("{name}.state")),
+            audit: None,
             key_bits: 256,
             min_key_bits: 64,
             max_key_bits: 4096,
@@ -155,7 +157,15 @@ pub(crate) fn settings_in(folder: &Path, ports: [u16; 2], own: usize) -> Setting
 
 /// Starts a key manager whose generators begin at `seed`.
 pub(crate) fn start(settings: Settings, own: usize, seed: u64) -> Running {
-    let manager = Manager::new(settings).unwrap();
+    serve(Manager::new(settings).unwrap(), own, seed)
+}
+
+/// The same with an audit trail.
+pub(crate) fn start_with_audit(settings: Settings, own: usize, seed: u64, audit: Arc<dyn Audit>) -> Running {
+    serve(Manager::new(settings).unwrap().with_audit(audit), own, seed)
+}
+
+fn serve(manager: Manager, own: usize, seed: u64) -> Running {
     let relay = |seed: u64| Supply::Relay(Box::new(Counter(seed)));
     let supplies = vec![
         (KMES[own].to_owned(), relay(seed.wrapping_mul(3))),

@@ -1,5 +1,6 @@
 //! `qhal kme serve`: a key manager until Ctrl-C.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use qhal::{Kind, OpenDevice, SecureRandom};
@@ -9,6 +10,7 @@ use qhal_kme::{Manager, Server, Settings, Supply, SupplyKind, protect_memory};
 use serde_json::json;
 
 use crate::args::KmeServeArgs;
+use crate::audit::AuditFile;
 use crate::commands::rng::read::{entropy_config, open_source};
 use crate::context::{Context, LINK_POLICY};
 use crate::failure::{Failure, Outcome};
@@ -24,7 +26,10 @@ pub(crate) fn run(context: &Context, args: &KmeServeArgs) -> Outcome {
     if let Some(hint) = &protection.hint {
         report::warning(format!("keys could reach the swap: {hint}"));
     }
-    let manager = Manager::new(settings.clone())?;
+    let mut manager = Manager::new(settings.clone())?;
+    if let Some(path) = &settings.kme.audit {
+        manager = manager.with_audit(Arc::new(AuditFile::open(path)?));
+    }
     let supplies = supplies(context, &settings)?;
     let entropy = if supplies.is_empty() { None } else { Some(generator(context, &settings)?) };
     let threads = args.threads.map_or_else(
