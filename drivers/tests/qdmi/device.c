@@ -165,6 +165,7 @@ int NAME(device_job_submit)(Job *j) {
   if (is(s, "exit")) exit(3);
   if (is(s, "slow-submit")) usleep(1200000);
   if (is(s, "hang")) for (;;) pause();
+  if (is(s, "slow-refusal")) { usleep(1200000); return BAD_STATE; }
   if (!j->program) return BAD_STATE;
   j->status = is(s, "fail") ? 6 : is(s, "never") ? 3 : is(s, "lost") ? 77 : 4;
   if (j->status == 6) fprintf(stderr, "laser is off\n");

@@ -264,6 +264,9 @@ fn libraries_that_do_not_return_are_ended() {
     let id = processor.submit(job(1)).unwrap();
     assert!(matches!(processor.poll(&id).unwrap(), qhal::JobState::Running));
     assert_eq!(processor.submit(job(1)).unwrap_err().kind(), ErrorKind::Busy);
+    // What else it is asked meanwhile is not mixed up with its answer about the job.
+    assert_eq!(processor.health().unwrap(), Health::Good);
+    assert_eq!(processor.queue().unwrap_err().kind(), ErrorKind::Busy);
     processor.cancel(&id).unwrap();
     assert!(matches!(processor.poll(&id).unwrap(), qhal::JobState::Cancelled));
     assert_eq!(processor.poll(&id).unwrap_err().kind(), ErrorKind::NotFound);
@@ -274,6 +277,11 @@ fn jobs_that_are_slow_or_end_badly_say_so() {
     // Longer than a submission waits for an answer.
     let mut processor = open_with(false, "slow-submit").unwrap();
     assert_eq!(run(processor.as_mut()).unwrap().shots, 101);
+    let mut processor = open_with(false, "slow-refusal").unwrap();
+    let error = run(processor.as_mut()).unwrap_err();
+    assert!(error.to_string().contains("device_job_submit: bad state"), "{error}");
+    // It was a refusal, and the device goes on.
+    assert_eq!(processor.queue().unwrap().jobs, Some(3));
     for (fault, kind, words) in [
         ("fail", ErrorKind::Refused, "failed on the device; it wrote: laser is off"),
         ("lost", ErrorKind::Protocol, "state 77"),

@@ -105,13 +105,7 @@ impl QdmiProcessor {
     fn start(&mut self, job: &Job) -> Result<JobId> {
         self.check(job)?;
         let Written { format, text: program, meaning } = self.written(&job.program)?;
-        if self.jobs.values().any(|entry| entry.number.is_none() && entry.ended.is_none()) {
-            self.settle(Duration::ZERO)?;
-            if self.jobs.values().any(|entry| entry.number.is_none() && entry.ended.is_none()) {
-                let message = "the library has not yet taken the job before this one";
-                return Err(Error::new(ErrorKind::Busy, message));
-            }
-        }
+        self.check_free()?;
         self.worker.send(&Request::Submit { format, program, shots: job.shots })?;
         self.submitted += 1;
         let id = JobId(self.submitted.to_string());
@@ -122,30 +116,57 @@ impl QdmiProcessor {
         let expected = Expected { shots: job.shots, size, wanted: job.wanted, meaning };
         self.jobs.insert(id.clone(), Entry { number: None, begun: Instant::now(), expected, ended: None });
         // Most libraries take a job at once, and give it a name of its own; one that runs it first is asked later.
-        match self.settle(Duration::from_millis(500)) {
-            Ok(named) => Ok(named.unwrap_or(id)),
-            Err(error) => {
-                self.jobs.remove(&id);
-                Err(self.worker.explained(error))
-            }
+        let named = self.settle(Duration::from_millis(500));
+        match self.jobs.get(&id) {
+            Some(Entry { ended: Some(_), .. }) => match self.jobs.remove(&id).and_then(|entry| entry.ended) {
+                Some(Ended::Failed(error)) => Err(self.worker.explained(error)),
+                _ => Ok(id),
+            },
+            _ => Ok(named.unwrap_or(id)),
         }
     }
 
-    /// Hears whether the library has taken the job that it was given, and by which name.
-    fn settle(&mut self, limit: Duration) -> Result<Option<JobId>> {
-        let waiting = self.jobs.iter().find(|(_, entry)| entry.number.is_none() && entry.ended.is_none());
-        let Some(id) = waiting.map(|(id, _)| id.clone()) else { return Ok(None) };
-        let Some((reply, _)) = self.worker.receive(limit)? else { return Ok(None) };
-        let Reply::Job { job, name } = reply else {
-            return Err(protocol::protocol(format!("the worker answered {reply:?}")));
+    /// Whether the library is still taking a job, so that it can be asked nothing else.
+    fn is_taking(&self) -> bool {
+        self.jobs.values().any(Entry::is_being_taken)
+    }
+
+    fn check_free(&mut self) -> Result<()> {
+        self.settle(Duration::ZERO);
+        if self.is_taking() {
+            let message = "the library has not yet taken the job before this one";
+            return Err(Error::new(ErrorKind::Busy, message));
+        }
+        Ok(())
+    }
+
+    /// Hears whether the library has taken the job that it was given, and gives the name by which it is known then. A job that it
+    /// did not take has failed.
+    fn settle(&mut self, limit: Duration) -> Option<JobId> {
+        let waiting = self.jobs.iter().find(|(_, entry)| entry.is_being_taken());
+        let id = waiting.map(|(id, _)| id.clone())?;
+        let answer = match self.worker.receive(limit) {
+            Ok(None) => return None,
+            Ok(Some((Reply::Job { job, name }, _))) => Ok((job, name)),
+            Ok(Some((other, _))) => Err(protocol::protocol(format!("the worker answered {other:?}"))),
+            Err(error) => Err(error),
         };
-        let Some(mut entry) = self.jobs.remove(&id) else { return Ok(None) };
-        entry.number = Some(job);
+        let mut entry = self.jobs.remove(&id)?;
+        let name = match answer {
+            Ok((job, name)) => {
+                entry.number = Some(job);
+                name
+            }
+            Err(error) => {
+                entry.ended = Some(Ended::Failed(error));
+                None
+            }
+        };
         // The device's own name finds the job again after a restart, so it is told if it can still be.
         let name = name.filter(|_| self.identity.keeps_jobs && !limit.is_zero()).map(JobId);
         let id = name.filter(|name| !self.jobs.contains_key(name)).unwrap_or(id);
         self.jobs.insert(id.clone(), entry);
-        Ok(Some(id))
+        Some(id)
     }
 
     fn entry(&mut self, id: &JobId) -> Result<&mut Entry> {
@@ -154,11 +175,7 @@ impl QdmiProcessor {
 
     fn ask_state(&mut self, id: &JobId) -> Result<JobState> {
         self.entry(id)?;
-        if let Err(error) = self.settle(Duration::ZERO)
-            && let Some(entry) = self.jobs.values_mut().find(|entry| entry.number.is_none())
-        {
-            entry.ended.get_or_insert(Ended::Failed(error));
-        }
+        self.settle(Duration::ZERO);
         let job_limit = self.job_limit;
         let entry = self.entry(id)?;
         if entry.ended.is_some() {
@@ -176,7 +193,7 @@ impl QdmiProcessor {
             // While it takes one job it answers for no other.
             return Ok(JobState::Running);
         };
-        if self.jobs.values().any(|entry| entry.number.is_none() && entry.ended.is_none()) {
+        if self.is_taking() {
             return Ok(JobState::Running);
         }
         let (Reply::Status(code), _) = self.worker.ask(&Request::Check { job: number })? else {
@@ -209,7 +226,7 @@ impl QdmiProcessor {
             job_status::CREATED..=job_status::QUEUED => {
                 let ahead =
                     match self.worker.bytes(&Request::Job { job: number, property: job::QUEUE_POSITION }) {
-                        Ok(bytes) => Some(number_of_queue(&bytes)?),
+                        Ok(bytes) => Some(protocol::number(&bytes)?),
                         Err(_) => None,
                     };
                 Ok(JobState::Queued { ahead })
@@ -294,6 +311,10 @@ impl QdmiProcessor {
     }
 
     fn give_up(&mut self, id: &JobId) -> Result<()> {
+        self.settle(Duration::ZERO);
+        if self.entry(id)?.number.is_some() {
+            self.check_free()?;
+        }
         let entry = self.entry(id)?;
         match entry.number {
             _ if entry.ended.is_some() => Ok(()),
@@ -313,8 +334,10 @@ impl QdmiProcessor {
     }
 }
 
-fn number_of_queue(bytes: &[u8]) -> Result<u64> {
-    number(bytes)
+impl Entry {
+    fn is_being_taken(&self) -> bool {
+        self.number.is_none() && self.ended.is_none()
+    }
 }
 
 impl Device for QdmiProcessor {
@@ -323,6 +346,10 @@ impl Device for QdmiProcessor {
     }
 
     fn health(&mut self) -> Result<Health> {
+        if self.check_free().is_err_and(|error| error.kind() == ErrorKind::Busy) {
+            // It is at work, and answers nothing else meanwhile.
+            return Ok(Health::Good);
+        }
         let found = self.worker.optional(&Request::Device { property: device::STATUS });
         let Some(bytes) = found.map_err(|error| self.named(error))? else { return Ok(Health::Good) };
         let (word, runs) = status(number(&bytes).map_err(|error| self.named(error))?);
@@ -361,6 +388,7 @@ impl Processor for QdmiProcessor {
     }
 
     fn queue(&mut self) -> Result<Queue> {
+        self.check_free().map_err(|error| self.named(error))?;
         let found = self.worker.optional(&Request::Device { property: device::QUEUE_LENGTH });
         let jobs = found.and_then(|bytes| bytes.map(|bytes| number(&bytes)).transpose());
         Ok(Queue { jobs: jobs.map_err(|error| self.named(error))?, wait: None })
@@ -375,6 +403,7 @@ impl Processor for QdmiProcessor {
             let message = format!("job {id} cannot be taken up again: this device keeps no jobs");
             return Err(self.named(Error::new(ErrorKind::Unsupported, message)));
         }
+        self.check_free().map_err(|error| self.named(error))?;
         let answer = self.worker.ask(&Request::Retrieve { name: id.0.clone() });
         let Ok((Reply::Job { job: number, .. }, _)) = answer else {
             return match answer {
