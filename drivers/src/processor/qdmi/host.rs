@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -59,6 +59,8 @@ impl Worker {
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // A Ctrl-C is for us: the library hears of it as a cancelled job.
+            .process_group(0)
             .spawn()
             .map_err(failed)?;
         let mut listeners = Vec::new();
@@ -172,8 +174,13 @@ impl Worker {
         }
     }
 
-    /// Ends the worker, whatever the library is doing.
+    /// Ends the worker, whatever the library is doing, and what the library has started.
     pub(super) fn kill(&mut self) {
+        // Once it has been waited for, its number may be somebody else's.
+        if let Ok(None) = self.child.try_wait() {
+            let group = rustix::process::Pid::from_child(&self.child);
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         self.ended = true;

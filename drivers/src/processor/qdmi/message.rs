@@ -12,8 +12,8 @@ const MOST_TEXT: u32 = 1 << 28;
 /// The most raw bytes: what the worker accepts of a library, and a little more.
 const MOST_BYTES: u32 = (1 << 30) + (1 << 20);
 
-/// What the driver asks for.
-#[derive(Debug, Serialize, Deserialize)]
+/// What the driver asks for. It cannot be printed: secrets may be in it.
+#[derive(Serialize, Deserialize)]
 pub(super) enum Request {
     /// Load a library and open a session.
     Open {
