@@ -83,6 +83,8 @@ struct Entry {
     outcome: std::result::Result<Vec<Vec<u8>>, String>,
     /// The measurements: their keys, and which qubits they are of.
     measurements: Vec<(String, Vec<usize>)>,
+    /// What was submitted, as it came.
+    payload: String,
     /// How often it was asked for.
     asked: u32,
     cancelled: bool,
@@ -184,13 +186,14 @@ impl Emulator {
         };
         let outcome = shots(self.machine.as_ref(), &taken.circuit, taken.shots);
         let outcome = outcome.map_err(|error| error.message().to_owned());
+        let payload = String::from_utf8_lossy(&request.body).into_owned();
         let mut jobs = self.jobs();
         if jobs.entries.len() >= MOST_JOBS {
             jobs.entries.clear();
         }
         jobs.made += 1;
         let name = format!("00000000-0000-4000-8000-{:012x}", jobs.made);
-        let entry = Entry { outcome, measurements: taken.measurements, asked: 0, cancelled: false };
+        let entry = Entry { outcome, measurements: taken.measurements, payload, asked: 0, cancelled: false };
         jobs.entries.insert(name.clone(), entry);
         let told = if self.has(FaultKind::Name) { "../jobs/1?x=".to_owned() } else { name };
         Reply::json(
@@ -246,6 +249,11 @@ impl Emulator {
         let document = json!([{"measurement_keys": keys, "counts": counts}]);
         let reply = Reply::json(200, document.to_string());
         if self.has(FaultKind::Cut) { reply.cut_after(20) } else { reply }
+    }
+
+    /// What clients take up a job again with.
+    fn payload(&self, name: &str) -> Reply {
+        self.jobs().entries.get(name).map_or_else(unknown, |entry| Reply::json(200, entry.payload.clone()))
     }
 
     fn measurements(&self, name: &str) -> Reply {
@@ -368,6 +376,7 @@ impl Handler for Emulator {
                     document(self.metrics())
                 }
                 ["jobs", name] => self.status(name),
+                ["jobs", name, "payload"] => self.payload(name),
                 ["jobs", name, "artifacts", "measurement_counts"] => self.counts(name),
                 ["jobs", name, "artifacts", "measurements"] => self.measurements(name),
                 _ => Reply::status(404),
