@@ -44,7 +44,14 @@ int NAME(device_session_set_parameter)(Session *s, int p, size_t size, const voi
 }
 int NAME(device_session_init)(Session *s) {
   if (is(s, "locked")) { fprintf(stderr, "token %s is not valid\n", s->token); return -8; }
+  if (is(s, "locked-at-length")) { fprintf(stderr, "%0294d%s\n", 0, s->token); return -8; }
+  if (is(s, "locked-endlessly")) { fprintf(stderr, "%s%04090d\n", s->token, 0); return -8; }
   if (is(s, "slow-to-open")) for (;;) pause();
+  if (is(s, "curious")) {
+    /* What the driver and its worker say to each other is nothing for a library to read. */
+    char byte;
+    if (read(0, &byte, 1) != 0) return FATAL;
+  }
   s->ready = 1;
   return OK;
 }
@@ -116,6 +123,7 @@ int NAME(device_session_query_operation_property)(Session *s, int *op, size_t co
     case 3: return give(&duration, sizeof duration, size, value, ret);
     case 4: return give(&fidelity, sizeof fidelity, size, value, ret);
     case 9:
+      if (which == 1 && is(s, "nowhere")) return give(where, 0, size, value, ret);
       if (which == 1) return give(where, sizeof where, size, value, ret);
       where[2] = &sites[2];
       return give(where, 3 * sizeof(void *), size, value, ret);
@@ -163,6 +171,15 @@ int NAME(device_job_submit)(Job *j) {
   if (is(s, "abort")) { fprintf(stderr, "mirror fell off\n"); abort(); }
   if (is(s, "crash")) *(volatile int *)(uintptr_t)strlen("") = 1;
   if (is(s, "exit")) exit(3);
+  if (is(s, "abort-with-child") || is(s, "child")) {
+    /* As libraries do that compute in a process of their own. */
+    pid_t child = fork();
+    if (child == 0) { for (;;) pause(); }
+    fprintf(stderr, "child %d\n", (int)child);
+    if (is(s, "abort-with-child")) abort();
+    j->status = 6;
+    return OK;
+  }
   if (is(s, "slow-submit")) usleep(1200000);
   if (is(s, "hang")) for (;;) pause();
   if (is(s, "slow-refusal")) { usleep(1200000); return BAD_STATE; }
@@ -198,6 +215,13 @@ static int results(Job *j, int which, size_t size, void *value, size_t *ret) {
     if (!strstr(j->program, "[\"QB10\",\"QB11\"]")) return FATAL;
     strcpy(keys, "01");
     if (which == 2) return give(&j->shots, sizeof j->shots, size, value, ret);
+  }
+  if (is(s, "shots-only")) {
+    /* 101 shots, of which the last is all ones. */
+    static char shots[101 * 3];
+    for (int i = 0; i < 101; i++) memcpy(shots + 3 * i, i == 100 ? "11," : "00,", 3);
+    shots[302] = 0;
+    return which == 0 ? text(shots, size, value, ret) : NOT_SUPPORTED;
   }
   if (which == 1) return text(keys, size, value, ret);
   if (which == 2) return give(values, is(s, "one-count") ? 8 : sizeof values, size, value, ret);

@@ -241,6 +241,62 @@ fn libraries_that_end_their_process_end_nothing_else() {
     }
 }
 
+/// Whether a process is there, ended but not yet waited for or not at all.
+fn is_running(process: u32) -> bool {
+    // "PID (name) STATE …"
+    let line = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    line.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+#[test]
+fn processes_that_a_library_started_do_not_outlive_it_nor_hide_its_end() {
+    for (fault, kind, words) in [
+        // Its child still holds what it inherited: the end of the library is noticed all the same.
+        ("abort-with-child", ErrorKind::Disconnected, "signal 6 (SIGABRT)"),
+        ("child", ErrorKind::Refused, "failed on the device"),
+    ] {
+        let mut processor = open_with(false, fault).unwrap();
+        let error = run(processor.as_mut()).unwrap_err();
+        assert_eq!(error.kind(), kind, "{fault}: {error}");
+        assert!(error.to_string().contains(words), "{fault}: {error}");
+        let child = error.to_string().rsplit_once("child ").unwrap().1.parse().unwrap();
+        processor.close().unwrap();
+        // A process that was killed needs a moment to be gone.
+        let begun = std::time::Instant::now();
+        while is_running(child) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{fault}: process {child} is left");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn a_library_s_process_outlives_the_thread_that_opened_it() {
+    let mut processor = std::thread::spawn(|| open_with(false, "none").unwrap()).join().unwrap();
+    assert_eq!(run(processor.as_mut()).unwrap().shots, 101);
+}
+
+#[test]
+fn libraries_find_nothing_on_standard_input() {
+    let mut processor = open_with(false, "curious").unwrap();
+    assert_eq!(run(processor.as_mut()).unwrap().shots, 101);
+}
+
+#[test]
+fn an_operation_that_is_done_nowhere_is_no_gate() {
+    let processor = open_with(false, "nowhere").unwrap();
+    let gates: Vec<_> = processor.capabilities().native_gates.iter().map(|native| native.gate).collect();
+    assert_eq!(gates, [Gate::R]);
+}
+
+#[test]
+fn shots_are_counted_where_a_library_does_not_count_them() {
+    let mut processor = open_with(false, "shots-only").unwrap();
+    let result = run(processor.as_mut()).unwrap();
+    let counts: Vec<_> = result.counts.iter().map(|(bits, count)| (bits.to_string(), *count)).collect();
+    assert_eq!(counts, [("00".to_owned(), 100), ("11".to_owned(), 1)]);
+}
+
 #[test]
 fn libraries_that_do_not_return_are_ended() {
     let (_folder, path) = manifest(false, "slow-to-open", "");
@@ -313,12 +369,22 @@ fn tokens_reach_the_library_and_no_error() {
     let secret = folder.path().join("token");
     std::fs::write(&secret, "open-sesame\n").unwrap();
     std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    let (_folder, path) = manifest(false, "locked", "");
-    let said = DeviceOptions { token: Some(TokenSource::File(secret)), ..DeviceOptions::default() };
-    let devices = [("test".to_owned(), said)].into();
-    let error = open(&Qdmi::new(Options { devices, ..options(vec![path]) })).err().unwrap();
+    let refused = |fault: &str| {
+        let (_folder, path) = manifest(false, fault, "");
+        let said =
+            DeviceOptions { token: Some(TokenSource::File(secret.clone())), ..DeviceOptions::default() };
+        let devices = [("test".to_owned(), said)].into();
+        open(&Qdmi::new(Options { devices, ..options(vec![path]) })).err().unwrap().to_string()
+    };
     // The library writes the token, so it had it.
-    assert!(error.to_string().contains("it wrote: token (secret) is not valid"), "{error}");
+    let error = refused("locked");
+    assert!(error.contains("it wrote: token (secret) is not valid"), "{error}");
+    // Nor does a part of it show where the line is cut: at its end …
+    let error = refused("locked-at-length");
+    assert!(error.contains("000") && !error.contains("open"), "{error}");
+    // … or at its beginning, of which too much was written to keep: "same" and a line's end are 4096 bytes with the rest.
+    let error = refused("locked-endlessly");
+    assert!(error.contains("000") && !error.contains("same"), "{error}");
 }
 
 #[test]

@@ -63,13 +63,13 @@ pub(super) fn capabilities(device: &Description) -> Result<(Capabilities, Writin
         .iter()
         .map(|[t1, t2]| QubitProperties { t1: time(*t1), t2: time(*t2), readout_error: None })
         .collect();
+    let mut coupled = HashSet::new();
     let couplings = match &device.couplings {
         None => Couplings::All,
         Some(flat) => {
             let (pairs, rest) = flat.as_chunks::<2>();
-            let mut seen = HashSet::new();
             let sound = rest.is_empty() && pairs.iter().flatten().all(|site| exists(*site));
-            if !sound || pairs.iter().any(|[a, b]| a == b || !seen.insert((*a, *b))) {
+            if !sound || pairs.iter().any(|[a, b]| a == b || !coupled.insert((*a, *b))) {
                 return Err(protocol(
                     "the couplings of the device are no list of pairs of different sites, each once",
                 ));
@@ -96,7 +96,11 @@ pub(super) fn capabilities(device: &Description) -> Result<(Capabilities, Writin
                 if native_gates.iter().any(|known| known.gate == gate) {
                     continue;
                 }
-                let sites = gate_sites(operation, gate, &couplings, device);
+                let sites = gate_sites(operation, gate, (&couplings, &coupled), device);
+                // To have no sites means everywhere; an operation that is done nowhere is none.
+                if sites.is_empty() && operation.sites.is_some() {
+                    continue;
+                }
                 native_gates.push(NativeGate { gate, sites });
                 spellings.push((gate, name.to_owned()));
             }
@@ -166,7 +170,7 @@ fn read_out(operation: &Operation, qubits: &mut [QubitProperties]) {
 fn gate_sites(
     operation: &Operation,
     gate: Gate,
-    couplings: &Couplings,
+    (couplings, pairs): (&Couplings, &HashSet<(u32, u32)>),
     device: &Description,
 ) -> Vec<GateSite> {
     let figures = |ticks: Option<u64>, fidelity: Option<f64>| {
@@ -188,7 +192,7 @@ fn gate_sites(
     };
     let mut seen = HashSet::new();
     let coupled = |sites: &[u32]| match (couplings, sites) {
-        (Couplings::Pairs(pairs), &[a, b]) => pairs.contains(&(a, b)),
+        (Couplings::Pairs(_), &[a, b]) => pairs.contains(&(a, b)),
         _ => true,
     };
     let fits = |sites: &[u32]| {

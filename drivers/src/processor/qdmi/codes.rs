@@ -126,6 +126,7 @@ pub(super) mod format {
 
 /// What a job can bring back.
 pub(super) mod result {
+    pub(in super::super) const SHOTS: i32 = 0;
     pub(in super::super) const HISTOGRAM_KEYS: i32 = 1;
     pub(in super::super) const HISTOGRAM_VALUES: i32 = 2;
     pub(in super::super) const STATE_DENSE: i32 = 3;

@@ -5,7 +5,7 @@ use qhal::{Error, ErrorKind, Result};
 use super::capabilities::{Description, Operation};
 use super::codes::{device, device_status, operation, site};
 use super::host::Worker;
-use super::message::{Reply, Request};
+use super::message::{Parameters, Reply, Request};
 use super::protocol::{figure, figures, number, protocol, short_numbers, text, time_unit};
 
 /// The most operations of a device, and the most sites of one operation, that are asked about.
@@ -29,16 +29,11 @@ pub(super) fn open(
     worker: &mut Worker,
     library: &std::path::Path,
     prefix: &str,
-    parameters: Vec<(i32, String)>,
+    parameters: Parameters,
 ) -> Result<Identity> {
     let request = Request::Open { library: library.to_owned(), prefix: prefix.to_owned(), parameters };
-    let answer = worker.ask(&request);
-    let Request::Open { parameters, .. } = request else { return Err(protocol("a request changed")) };
-    // Secrets may be among them.
-    for (_, mut text) in parameters {
-        zeroize::Zeroize::zeroize(&mut text);
-    }
-    let (Reply::Opened { new, keeps_jobs }, _) = answer.map_err(|error| worker.explained(error))? else {
+    let answer = worker.ask(&request).map_err(|error| worker.explained(error))?;
+    let (Reply::Opened { new, keeps_jobs }, _) = answer else {
         return Err(protocol("the worker did not open the library"));
     };
     let library_version = text(&worker.bytes(&Request::Device { property: device::LIBRARY_VERSION })?)?;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use qhal::{Error, ErrorKind, Result};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use zeroize::Zeroizing;
 
 use super::codes::Status;
@@ -23,7 +24,12 @@ const MOST_SAID: usize = 4096;
 /// How long an error waits for what the library wrote about it.
 const LISTENING: Duration = Duration::from_millis(200);
 /// How long a worker that is no longer needed may take to end by itself.
-const GRACE: Duration = Duration::from_secs(2);
+pub(super) const GRACE: Duration = Duration::from_secs(2);
+/// How often a wait looks whether the worker is still there: the socket of one that has ended stays open while a process that
+/// the library started holds it.
+const LOOK: Duration = Duration::from_millis(50);
+/// Parts of a secret that are shorter are not looked for where a text was cut.
+const SHORTEST_PART: usize = 4;
 
 /// A worker process with one library in it.
 pub(super) struct Worker {
@@ -141,8 +147,10 @@ impl Worker {
     /// # Errors
     /// As [`ask`](Self::ask).
     pub(super) fn receive(&mut self, limit: Duration) -> Result<Option<(Reply, Vec<u8>)>> {
-        if !self.is_readable(limit)? {
-            return Ok(None);
+        match self.is_readable(limit)? {
+            Waited::Readable => {}
+            Waited::Ended => return Err(self.ended()),
+            Waited::Late => return Ok(None),
         }
         let read =
             self.socket.set_read_timeout(Some(self.limit)).and_then(|()| message::read(&mut self.socket));
@@ -157,33 +165,48 @@ impl Worker {
         }
     }
 
-    fn is_readable(&self, limit: Duration) -> Result<bool> {
+    fn is_readable(&self, limit: Duration) -> Result<Waited> {
         let begun = Instant::now();
         loop {
+            // Asked first: what it wrote before its end is read before its end is told.
+            let ended = self.has_exited();
             let left = limit.saturating_sub(begun.elapsed());
-            let left = rustix::event::Timespec {
-                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-                tv_nsec: left.subsec_nanos().into(),
+            let wait = if ended { Duration::ZERO } else { left.min(LOOK) };
+            let time = rustix::event::Timespec {
+                tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: wait.subsec_nanos().into(),
             };
-            let mut wait = [PollFd::from_borrowed_fd(self.socket.as_fd(), PollFlags::IN)];
-            match poll(&mut wait, Some(&left)) {
-                Ok(count) => return Ok(count > 0),
-                Err(rustix::io::Errno::INTR) => {}
+            let mut watched = [PollFd::from_borrowed_fd(self.socket.as_fd(), PollFlags::IN)];
+            match poll(&mut watched, Some(&time)) {
+                Ok(1..) => return Ok(Waited::Readable),
+                Ok(0) if ended => return Ok(Waited::Ended),
+                Ok(0) if left.is_zero() => return Ok(Waited::Late),
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
                 Err(cause) => return Err(Error::from_io(cause.into(), "cannot wait for the library")),
             }
         }
     }
 
+    /// Whether the worker has ended, not yet waited for: until then its number, and that of its group, stay its own.
+    fn has_exited(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        self.ended || matches!(waitid(WaitId::Pid(Pid::from_child(&self.child)), options), Ok(Some(_)))
+    }
+
     /// Ends the worker, whatever the library is doing, and what the library has started.
     pub(super) fn kill(&mut self) {
-        // Once it has been waited for, its number may be somebody else's.
-        if let Ok(None) = self.child.try_wait() {
-            let group = rustix::process::Pid::from_child(&self.child);
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        self.end();
+    }
+
+    fn end(&mut self) -> Option<ExitStatus> {
+        if self.ended {
+            return None;
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
         self.ended = true;
+        // Before it is waited for: afterwards the number of its group may be somebody else's.
+        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        let _ = self.child.kill();
+        self.child.wait().ok()
     }
 
     /// Whether there is no process any more.
@@ -201,9 +224,9 @@ impl Worker {
     }
 
     fn ended(&mut self) -> Error {
-        let status = self.wait(GRACE);
-        self.kill();
-        // Its last words come until its outputs close; a process that it started may keep them open.
+        let by_itself = self.wait(GRACE);
+        let status = self.end().filter(|_| by_itself);
+        // Its last words come until its outputs close.
         let begun = Instant::now();
         while begun.elapsed() < GRACE && !self.listeners.iter().all(JoinHandle::is_finished) {
             std::thread::sleep(Duration::from_millis(1));
@@ -212,15 +235,16 @@ impl Worker {
         self.with_words(ErrorKind::Disconnected, format!("the process that the library ran in {how}"))
     }
 
-    fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
+    /// Whether the worker ends by itself within `limit`.
+    fn wait(&self, limit: Duration) -> bool {
         let begun = Instant::now();
-        loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) => return Some(status),
-                Ok(None) if begun.elapsed() < limit => std::thread::sleep(Duration::from_millis(2)),
-                _ => return None,
+        while !self.has_exited() {
+            if begun.elapsed() >= limit {
+                return false;
             }
+            std::thread::sleep(Duration::from_millis(2));
         }
+        true
     }
 
     fn refused(&self, function: &str, status: Status) -> Error {
@@ -270,12 +294,12 @@ impl Worker {
         if words.is_empty() {
             words = text(output);
         }
-        let line = words.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
-        let mut line: String = line.chars().filter(|c| !c.is_control()).take(300).collect();
-        for secret in self.secrets.iter().filter(|secret| secret.len() > 3) {
-            line = line.replace(secret.as_str(), "(secret)");
+        // Before anything is cut off: a part of a secret is not found any more.
+        for secret in self.secrets.iter().filter(|secret| secret.len() >= SHORTEST_PART) {
+            words = hidden(&words, secret);
         }
-        Some(line)
+        let line = words.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
+        Some(line.chars().filter(|c| !c.is_control()).take(300).collect())
     }
 }
 
@@ -283,11 +307,36 @@ impl Drop for Worker {
     fn drop(&mut self) {
         if !self.ended {
             let _ = self.socket.shutdown(std::net::Shutdown::Both);
-            if self.wait(GRACE).is_none() {
-                self.kill();
-            }
+            self.wait(GRACE);
+            self.kill();
         }
     }
+}
+
+/// What came of waiting for an answer.
+enum Waited {
+    Readable,
+    /// The worker has ended, and has left no answer.
+    Ended,
+    Late,
+}
+
+/// A text without a secret: the whole of it anywhere, its end where the text begins and its beginning where the text ends, since
+/// too much may have been written to be kept, and the rest may not have come yet.
+fn hidden(text: &str, secret: &str) -> String {
+    const MARK: &str = "(secret)";
+    let mut text = text.replace(secret, MARK);
+    // Places within a character give no part.
+    let long = |part: &&str| part.len() >= SHORTEST_PART;
+    let mut ends = (1..secret.len()).filter_map(|at| secret.get(at..).filter(long));
+    if let Some(rest) = ends.find_map(|end| text.strip_prefix(end)) {
+        text = format!("{MARK}{rest}");
+    }
+    let mut beginnings = (1..secret.len()).rev().filter_map(|at| secret.get(..at).filter(long));
+    if let Some(rest) = beginnings.find_map(|beginning| text.strip_suffix(beginning)) {
+        text = format!("{rest}{MARK}");
+    }
+    text
 }
 
 /// Keeps the end of what a library writes.
@@ -315,4 +364,40 @@ fn how_it_ended(status: ExitStatus) -> String {
         _ => "",
     };
     format!("was ended by signal {signal}{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_hidden_whole_and_where_the_text_is_cut() {
+        for (text, expected) in [
+            ("token open-sesame is bad", "token (secret) is bad"),
+            ("open-sesameopen-sesame", "(secret)(secret)"),
+            ("sesame is bad, open-sesa", "(secret) is bad, (secret)"),
+            ("nothing to open", "nothing to (secret)"),
+            ("ame, ope", "ame, ope"),
+            ("", ""),
+        ] {
+            assert_eq!(hidden(text, "open-sesame"), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_cut_of_a_text_shows_a_secret(before in "[a-f ]{0,9}", secret in "[m-zµ]{4,12}", after in "[a-f ]{0,9}", cut in 0usize..40) {
+            let text = format!("{before}{secret}{after}");
+            let parts: Vec<&str> = (0..secret.len()).filter_map(|at| secret.get(at..)?.get(..4)).collect();
+            let cuts = text.char_indices().map(|(at, _)| text.split_at(at));
+            for (first, second) in cuts.skip(cut).take(1) {
+                for shown in [hidden(first, &secret), hidden(second, &secret)] {
+                    let shown = shown.replace("(secret)", "");
+                    prop_assert!(parts.iter().all(|part| !shown.contains(part)), "{shown}");
+                }
+            }
+        }
+    }
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::ptr::{null, null_mut};
 
 use super::codes::{Status, job};
+use super::message::Parameters;
 
 /// A session, site, operation or job of the library.
 pub(super) type Handle = *mut c_void;
@@ -89,7 +90,7 @@ fn ask(call: impl Fn(usize, *mut c_void, *mut usize) -> c_int) -> Result<Vec<u8>
 
 impl Library {
     /// Loads and initialises the library at `path`, whose functions begin with `prefix`, and opens a session.
-    pub(super) fn open(path: &Path, prefix: &str, parameters: &[(i32, String)]) -> Result<Self, Failure> {
+    pub(super) fn open(path: &Path, prefix: &str, parameters: &Parameters) -> Result<Self, Failure> {
         // SAFETY: loading runs the library's initialisers, which may do anything. This process is there for that.
         let file = unsafe { libloading::Library::new(path) }.map_err(|cause| {
             let mut reason = cause.to_string();

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use qhal::{Error, ErrorKind, Result};
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::codes::session;
+use super::message::Parameters;
 
 /// How the names of manifests end.
 pub(super) const SUFFIX: &str = ".qdmi.json";
@@ -23,8 +25,7 @@ pub(super) struct Entry {
     /// The library's path, with all links followed.
     pub(super) library: PathBuf,
     pub(super) prefix: String,
-    /// Parameters of the session; secrets may be among them.
-    pub(super) parameters: Vec<(i32, String)>,
+    pub(super) parameters: Parameters,
 }
 
 impl std::fmt::Debug for Entry {
@@ -63,18 +64,18 @@ fn yes() -> bool {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 struct Session {
-    base_url: Option<String>,
-    token: Option<String>,
-    auth_file: Option<String>,
-    auth_url: Option<String>,
-    username: Option<String>,
-    password: Option<String>,
+    base_url: Option<Zeroizing<String>>,
+    token: Option<Zeroizing<String>>,
+    auth_file: Option<PathBuf>,
+    auth_url: Option<Zeroizing<String>>,
+    username: Option<Zeroizing<String>>,
+    password: Option<Zeroizing<String>>,
     device_config: Option<DeviceConfig>,
-    custom1: Option<String>,
-    custom2: Option<String>,
-    custom3: Option<String>,
-    custom4: Option<String>,
-    custom5: Option<String>,
+    custom1: Option<Zeroizing<String>>,
+    custom2: Option<Zeroizing<String>>,
+    custom3: Option<Zeroizing<String>>,
+    custom4: Option<Zeroizing<String>>,
+    custom5: Option<Zeroizing<String>>,
 }
 
 /// A description for libraries that describe devices: in the manifest, or in a file beside it.
@@ -96,7 +97,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Entry>> {
         if found.len() > LONGEST {
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is longer than 1 MiB"));
         }
-        std::fs::read_to_string(&path)
+        std::fs::read_to_string(&path).map(Zeroizing::new)
     });
     let text = text.map_err(|cause| Error::from_io(cause, format!("cannot read {}", path.display())))?;
     let folder = path.parent().unwrap_or(Path::new("/"));
@@ -150,9 +151,9 @@ pub(super) fn check_prefix(prefix: &str) -> Result<()> {
 
 /// What a session is told, in the numbers of QDMI. A description of a device goes as CUSTOM1 (text) or CUSTOM2 (file), as MQT
 /// Core's libraries have it.
-fn parameters(said: Session, folder: &Path) -> Result<Vec<(i32, String)>> {
+fn parameters(said: Session, folder: &Path) -> Result<Parameters> {
     let mut all = Vec::new();
-    let auth_file = said.auth_file.map(|file| folder.join(file).display().to_string());
+    let auth_file = said.auth_file.map(|file| folder.join(file).display().to_string().into());
     let custom = [said.custom1, said.custom2, said.custom3, said.custom4, said.custom5];
     for (number, text) in [
         (session::BASE_URL, said.base_url),
@@ -169,11 +170,13 @@ fn parameters(said: Session, folder: &Path) -> Result<Vec<(i32, String)>> {
     }
     match said.device_config {
         None => {}
-        Some(DeviceConfig::Inline(serde_json::Value::String(text))) => all.push((session::CUSTOM1, text)),
-        Some(DeviceConfig::Inline(value)) => all.push((session::CUSTOM1, value.to_string())),
+        Some(DeviceConfig::Inline(serde_json::Value::String(text))) => {
+            all.push((session::CUSTOM1, text.into()))
+        }
+        Some(DeviceConfig::Inline(value)) => all.push((session::CUSTOM1, value.to_string().into())),
         Some(DeviceConfig::File(file)) => {
             let file = trusted(&folder.join(file))?;
-            all.push((session::CUSTOM1 + 1, file.display().to_string()));
+            all.push((session::CUSTOM1 + 1, file.display().to_string().into()));
         }
     }
     if all.iter().any(|(_, text)| text.contains('\0')) {
@@ -265,7 +268,7 @@ mod tests {
             ["mqt.sc.default", "mqt.sc.iqm.garnet"]
         );
         assert_eq!(entries[1].library, real(&library));
-        assert_eq!(entries[1].parameters, [(999_999_996, real(&config).display().to_string())]);
+        assert_eq!(entries[1].parameters, [(999_999_996, real(&config).display().to_string().into())]);
     }
 
     #[test]

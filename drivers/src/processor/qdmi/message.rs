@@ -12,16 +12,17 @@ const MOST_TEXT: u32 = 1 << 28;
 /// The most raw bytes: what the worker accepts of a library, and a little more.
 const MOST_BYTES: u32 = (1 << 30) + (1 << 20);
 
+/// The room that is made before bytes come.
+const MOST_AT_ONCE: u32 = 1 << 20;
+
+/// Parameters of a session, by their numbers. Secrets may be among them: they are wiped when they are dropped.
+pub(super) type Parameters = Vec<(i32, Zeroizing<String>)>;
+
 /// What the driver asks for. It cannot be printed: secrets may be in it.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Request {
     /// Load a library and open a session.
-    Open {
-        library: PathBuf,
-        prefix: String,
-        /// Numbers and texts; secrets may be among them.
-        parameters: Vec<(i32, String)>,
-    },
+    Open { library: PathBuf, prefix: String, parameters: Parameters },
     /// A property of the device.
     Device { property: i32 },
     /// A property of eight bytes, or one of one byte, of every site.
@@ -70,7 +71,11 @@ pub(super) enum Reply {
 /// # Errors
 /// Those of `to`; `InvalidInput` when it is too long.
 pub(super) fn write(to: &mut impl Write, message: &impl Serialize, bytes: &[u8]) -> Result<()> {
-    let text = Zeroizing::new(serde_json::to_vec(message)?);
+    // Measured first: a buffer that grows leaves copies behind, and secrets may be in it.
+    let mut measured = Measured(0);
+    serde_json::to_writer(&mut measured, message)?;
+    let mut text = Zeroizing::new(Vec::with_capacity(measured.0));
+    serde_json::to_writer(&mut *text, message)?;
     let length = |length: usize, most: u32| {
         let short = u32::try_from(length).ok().filter(|length| *length <= most);
         short.ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the message is too long"))
@@ -81,6 +86,20 @@ pub(super) fn write(to: &mut impl Write, message: &impl Serialize, bytes: &[u8])
     to.write_all(&text)?;
     to.write_all(bytes)?;
     to.flush()
+}
+
+/// How long what is written to it is.
+struct Measured(usize);
+
+impl Write for Measured {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Reads a message.
@@ -101,9 +120,9 @@ pub(super) fn read<M: DeserializeOwned>(from: &mut impl Read) -> Result<(M, Vec<
     Ok((message, exactly(from, byte_length)?))
 }
 
-/// So many bytes, without room for them before they come.
+/// So many bytes, without much room for them before they come; what is short does not move, because secrets may be in it.
 fn exactly(from: &mut impl Read, length: u32) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(length.min(MOST_AT_ONCE) as usize);
     from.take(length.into()).read_to_end(&mut bytes)?;
     if bytes.len() == length as usize {
         Ok(bytes)

@@ -126,12 +126,12 @@ impl Qdmi {
             if let Some(source) = source {
                 let secret = source.read().map_err(|error| error.on(&id))?;
                 entry.parameters.retain(|(known, _)| *known != number);
-                entry.parameters.push((number, secret.expose().to_owned()));
+                entry.parameters.push((number, Zeroizing::new(secret.expose().to_owned())));
             }
         }
         for (number, text) in &entry.parameters {
             if matches!(*number, session::TOKEN | session::PASSWORD) {
-                secrets.push(Zeroizing::new(text.clone()));
+                secrets.push(text.clone());
             }
         }
         let opened =

@@ -267,17 +267,20 @@ impl QdmiProcessor {
                 vec![(qhal::circuit::BitString::zeros(0), shots)]
             }
             (shots, _) => {
-                let (keys, values) = (fetch(result::HISTOGRAM_KEYS)?, fetch(result::HISTOGRAM_VALUES)?);
-                match &expected.meaning {
-                    None => protocol::counts(&keys, &values, bits, shots)?,
-                    Some(meaning) => {
-                        let width = u32::try_from(meaning.len()).ok();
-                        protocol::placed(
-                            protocol::counts(&keys, &values, width, shots)?,
-                            meaning,
-                            bits.unwrap_or(0),
-                        )
+                let width = match &expected.meaning {
+                    None => bits,
+                    Some(meaning) => u32::try_from(meaning.len()).ok(),
+                };
+                let counts = match fetch(result::HISTOGRAM_KEYS) {
+                    // Some libraries only tell one shot after the other.
+                    Err(error) if error.kind() == ErrorKind::Unsupported => {
+                        protocol::counted(&fetch(result::SHOTS)?, width, shots)?
                     }
+                    keys => protocol::counts(&keys?, &fetch(result::HISTOGRAM_VALUES)?, width, shots)?,
+                };
+                match &expected.meaning {
+                    None => counts,
+                    Some(meaning) => protocol::placed(counts, meaning, bits.unwrap_or(0)),
                 }
             }
         };

@@ -131,6 +131,21 @@ pub(super) fn counts(keys: &[u8], values: &[u8], bits: Option<u32>, shots: u64) 
     Ok(counts)
 }
 
+/// Counts from the list of all shots.
+///
+/// # Errors
+/// `Protocol` unless there are `shots` outcomes, all of them words of `bits` binary digits.
+pub(super) fn counted(list: &[u8], bits: Option<u32>, shots: u64) -> Result<Counts> {
+    let list = text(list)?;
+    let mut seen = std::collections::BTreeMap::<&str, u64>::new();
+    for outcome in list.split(',') {
+        *seen.entry(outcome).or_default() += 1;
+    }
+    let keys = seen.keys().copied().collect::<Vec<_>>().join(",") + "\0";
+    let values: Vec<u8> = seen.values().flat_map(|count| count.to_ne_bytes()).collect();
+    counts(keys.as_bytes(), &values, bits, shots)
+}
+
 /// Outcomes whose characters, from the left, are these classical bits, over `bits` of them.
 pub(super) fn placed(counts: Counts, meaning: &[u32], bits: u32) -> Counts {
     let mut all = std::collections::BTreeMap::<BitString, u64>::new();

@@ -2,13 +2,17 @@
 //! nobody else with it.
 
 use std::collections::HashMap;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-use zeroize::Zeroize;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{
+    Resource, Rlimit, Signal, getpgrp, getpid, kill_process, kill_process_group, setrlimit,
+};
 
 use super::codes::{self, Status};
+use super::host::GRACE;
 use super::library::{Failure, Handle, Library};
 use super::message::{self, Reply, Request};
 
@@ -16,9 +20,7 @@ use super::message::{self, Reply, Request};
 ///
 /// Standard output and error belong to the library; the driver reads them.
 pub fn serve() -> ExitCode {
-    // A worker whose driver was killed has nobody to work for, even while the library does not return.
-    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-    let Ok(socket) = std::io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::FAILURE };
+    let Ok(socket) = apart() else { return ExitCode::FAILURE };
     let mut socket = UnixStream::from(socket);
     let mut worker =
         Worker { library: None, sites: Vec::new(), operations: Vec::new(), jobs: HashMap::new(), made: 0 };
@@ -43,6 +45,38 @@ pub fn serve() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// The socket, where the library neither finds it as its standard input nor hands it to programs that it starts.
+fn apart() -> std::io::Result<OwnedFd> {
+    let socket = std::io::stdin().as_fd().try_clone_to_owned()?;
+    rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
+    // An image of its memory would have the session's secrets in it.
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    setrlimit(Resource::Core, none)?;
+    let watched = socket.try_clone()?;
+    std::thread::Builder::new().name("qdmi-driver".to_owned()).spawn(move || end_with_driver(&watched))?;
+    Ok(socket)
+}
+
+/// Ends this process, and what the library started, when the driver has closed the socket or was killed and the library does
+/// not return. (The kernel's signal at a parent's death comes when the *thread* ends that started this process.)
+fn end_with_driver(socket: &OwnedFd) {
+    loop {
+        let mut watched = [PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::empty())];
+        match poll(&mut watched, None) {
+            Ok(1..) => break,
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => break,
+        }
+    }
+    std::thread::sleep(GRACE);
+    // The driver makes this process the first of a group; one that was started otherwise is only itself.
+    let own = getpid();
+    if getpgrp() == own {
+        let _ = kill_process_group(own, Signal::KILL);
+    }
+    let _ = kill_process(own, Signal::KILL);
+}
+
 struct Worker {
     library: Option<Library>,
     sites: Vec<Handle>,
@@ -60,10 +94,7 @@ fn nonsense(what: &str) -> Failure {
 impl Worker {
     fn answer(&mut self, request: Request) -> Answer {
         if let Request::Open { library, prefix, parameters } = request {
-            let opened = Library::open(&library, &prefix, &parameters);
-            // Secrets may be among them.
-            parameters.into_iter().for_each(|(_, mut text)| text.zeroize());
-            let opened = opened?;
+            let opened = Library::open(&library, &prefix, &parameters)?;
             let reply = Reply::Opened { new: opened.is_new(), keeps_jobs: opened.keeps_jobs() };
             self.library = Some(opened);
             return Ok((reply, Vec::new()));
