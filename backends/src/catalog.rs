@@ -23,13 +23,14 @@ use qhal_drivers::transport::ports::System;
 use crate::https::HttpsWords;
 use crate::qdmi::QdmiWords;
 use crate::registry::Registry;
-use crate::simulated::{NoiseSettings, ProcessorSettings, SimulatedDriver};
+use crate::simulated::{EndSettings, NoiseSettings, ProcessorSettings, SimulatedDriver};
 
 /// How the devices of a run are opened.
 #[derive(Clone, Debug)]
 pub struct Options {
     noise: NoiseSettings,
     processor: ProcessorSettings,
+    link: Option<EndSettings>,
     drivers: DriverOptions,
     authority: Option<PublicKey>,
     signed: bool,
@@ -166,7 +167,13 @@ impl Options {
             qdmi: words.qdmi.options()?,
             tdc1,
         };
-        Ok(Self { noise, processor, drivers, authority, signed: false })
+        Ok(Self { noise, processor, link: None, drivers, authority, signed: false })
+    }
+
+    /// Also with this end of a simulated link.
+    #[must_use]
+    pub fn with_link(self, link: Option<EndSettings>) -> Self {
+        Self { link, ..self }
     }
 
     /// Accepts bytes from devices that can sign only with a signature that leads to the configured authority.
@@ -190,7 +197,8 @@ pub fn registry(options: &Options) -> Registry {
     let mut of_devices = options.drivers.clone();
     of_devices.qcicada.signed_by = options.authority.filter(|_| options.signed);
     let mut drivers = qhal_drivers::all(&of_devices);
-    drivers.push(Box::new(SimulatedDriver::new(options.noise.clone(), options.processor.clone())));
+    let simulated = SimulatedDriver::new(options.noise.clone(), options.processor.clone());
+    drivers.push(Box::new(simulated.with_link(options.link.clone())));
     Registry::new(drivers)
 }
 

@@ -1,10 +1,12 @@
 //! Reads `qhal.toml`; a wrong key or value is an error that names the line.
 
 mod https;
+mod link;
 mod qdmi;
 mod serve;
 
 pub(crate) use https::{Etsi014Section, HttpsSection, IqmSection};
+pub(crate) use link::LinkSection;
 pub(crate) use qdmi::QdmiSection;
 pub(crate) use serve::ServeSection;
 
@@ -71,6 +73,7 @@ impl Config {
         self.iqm.resolve(folder);
         self.aqt.resolve(folder);
         self.qdmi.resolve(folder);
+        self.simulated.link.resolve(folder);
         if let Some(kme) = &mut self.kme {
             for path in [&mut kme.certificate, &mut kme.key, &mut kme.ca, &mut kme.state] {
                 *path = folder.join(&*path);
@@ -208,6 +211,7 @@ pub(crate) struct Tdc1Section {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct SimulatedSection {
     pub(crate) qrng: NoiseSection,
+    pub(crate) link: LinkSection,
 }
 
 /// `[simulated.qrng]`.

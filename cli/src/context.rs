@@ -81,7 +81,9 @@ impl Context {
     }
 
     fn options_with(&self, engine: Option<EngineArgs>, words: &DriverWords) -> Result<Options> {
-        Options::new(self.config.simulated.qrng.settings()?, self.processor(engine), words)
+        let simulated = &self.config.simulated;
+        let options = Options::new(simulated.qrng.settings()?, self.processor(engine), words)?;
+        Ok(options.with_link(simulated.link.settings()?))
     }
 
     /// All drivers of this build.

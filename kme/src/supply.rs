@@ -71,8 +71,22 @@ impl FromLink {
 
     fn next(&self, manager: &Manager, link: &Link) -> qhal::Result<(BlockSource, Zeroizing<Vec<u8>>)> {
         let mut device = lock(&self.0);
-        let bits = device.status()?.max_key_bits.min(8 * RELAYED_BLOCK as u32);
-        let (id, key) = device.next_key(bits)?;
+        let status = device.status()?;
+        // A link may wait for key that it is making. Meanwhile the other end's keys could not be fetched, so it is only asked for what
+        // it has.
+        let stored = status.stored_keys.saturating_mul(u64::from(status.default_key_bits));
+        if stored == 0 {
+            return Err(qhal::Error::new(ErrorKind::Exhausted, "the link has no key left"));
+        }
+        let most = u64::from(status.max_key_bits.min(8 * RELAYED_BLOCK as u32));
+        let bits = stored.min(most).max(u64::from(status.min_key_bits)) as u32 / 8 * 8;
+        let begun = device.next_key(bits);
+        // The keys that are stored may be in smaller pieces.
+        let (id, key) = match begun {
+            Err(error) if error.kind() == ErrorKind::Exhausted => device.next_key(status.default_key_bits)?,
+            begun => begun?,
+        };
+        let bits = key.bits() as u32;
         drop(device);
         if !manager.ledger().use_block(&id, u64::from(bits))? {
             return Err(qhal::Error::new(ErrorKind::Protocol, format!("the link gave the key {id} twice")));

@@ -13,8 +13,9 @@ pub use chip::{SimulatedChip, target_of};
 pub use engine::Engine;
 pub use entropy::{SimulatedEntropy, operating_system_seed};
 pub use link::{
-    ATTACKS, LinkProtocol, LinkSettings, TakeTags, attack, simulate as simulate_link,
-    simulate_and_record as simulate_and_record_link,
+    ATTACKS, EndSettings, LinkProtocol, LinkSettings, Role, SimulatedLinkEnd, TakeTags, attack,
+    simulate as simulate_link, simulate_and_record as simulate_and_record_link,
+    simulate_end as simulate_link_end,
 };
 pub use noise::{Failure, NoiseModel, NoiseSettings, Samples};
 pub use processor::{ProcessorSettings, SimulatedProcessor};
@@ -35,19 +36,33 @@ pub(crate) const STATE_VECTOR: &str = "statevector";
 pub struct SimulatedDriver {
     noise: NoiseSettings,
     processor: ProcessorSettings,
+    link: Option<EndSettings>,
 }
 
 impl SimulatedDriver {
     /// Simulated devices with these settings.
     pub fn new(noise: NoiseSettings, processor: ProcessorSettings) -> Self {
-        Self { noise, processor }
+        Self { noise, processor, link: None }
     }
 
-    fn all(&self) -> Vec<Descriptor> {
+    /// Also with this end of a link, whose other end is simulated by another process.
+    #[must_use]
+    pub fn with_link(self, link: Option<EndSettings>) -> Self {
+        Self { link, ..self }
+    }
+
+    /// The devices that imitate none in particular.
+    fn general(&self) -> Vec<Descriptor> {
         let mut all = vec![
             describe("qrng", Kind::Entropy, self.noise.model.describe()),
             describe(STATE_VECTOR, Kind::Processor, "ideal state-vector processor"),
         ];
+        all.extend(self.link.as_ref().map(|end| describe("link", Kind::KeyLink, &end.model())));
+        all
+    }
+
+    fn all(&self) -> Vec<Descriptor> {
+        let mut all = self.general();
         // A description that is built in always reads; a test holds that.
         all.extend(chip::known().filter_map(|name| chip_named(name).ok()));
         all
@@ -87,7 +102,7 @@ impl Driver for SimulatedDriver {
         let Address::Simulated { model } = address else {
             return Err(Error::new(ErrorKind::Unsupported, format!("nothing simulated is at {address}")));
         };
-        let general = self.all().into_iter().take(2).find(|device| device.address == *address);
+        let general = self.general().into_iter().find(|device| device.address == *address);
         general.map_or_else(|| chip_named(model), Ok)
     }
 
@@ -100,6 +115,12 @@ impl Driver for SimulatedDriver {
         match known.kind {
             Kind::Entropy => {
                 Ok(OpenDevice::Entropy(Box::new(SimulatedEntropy::open(known, self.noise.clone())?)))
+            }
+            Kind::KeyLink => {
+                let settings = self.link.clone();
+                let settings = settings
+                    .ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no [simulated.link]"))?;
+                Ok(OpenDevice::KeyLink(Box::new(SimulatedLinkEnd::open(known, settings)?)))
             }
             _ if chip::imitates(&known) => {
                 Ok(OpenDevice::Processor(Box::new(SimulatedChip::open(known, self.processor.clone())?)))

@@ -44,6 +44,9 @@ pub(crate) struct PkiNewArgs {
     /// Another name or address under which key managers are reached, beside localhost, 127.0.0.1 and ::1.
     #[arg(long, value_name = "HOST")]
     pub(crate) host: Vec<String>,
+    /// Keys from a simulated link between the two key managers, its photons from here to there, and not from a generator.
+    #[arg(long)]
+    pub(crate) simulated_link: bool,
     /// Port of the first key manager; the others follow.
     #[arg(long, default_value_t = 8443, value_parser = clap::value_parser!(u16).range(1..=65000))]
     pub(crate) port: u16,

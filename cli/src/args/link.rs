@@ -13,7 +13,11 @@ use super::{PolicyArgs, spec};
 pub(crate) enum LinkCommand {
     /// Simulate a key-distribution link end to end: photons, time tags, synchronisation, sifting, reconciliation, secret keys.
     #[command(
-        after_help = "Example: qhal link simulate --protocol bb84-decoy --distance 50 --seconds 5 --seed 1 --json"
+        after_help = "Example: qhal link simulate --protocol bb84-decoy --distance 50 --seconds 5 --seed 1 --json\n\n\
+        Two ends as two processes:\n  \
+        (umask 077; openssl rand -hex 32 > link.secret)\n  \
+        qhal link simulate --listen 127.0.0.1:7430 --secret-file link.secret\n  \
+        qhal link simulate --connect 127.0.0.1:7430 --secret-file link.secret"
     )]
     Simulate(SimulateArgs),
     /// What a link's key store holds.
@@ -95,6 +99,15 @@ pub(crate) struct SimulateArgs {
     /// Simulated seconds, up to 3600.
     #[arg(long, default_value_t = 5.0, value_name = "T", value_parser = within::<0, 3600>)]
     pub(crate) seconds: f64,
+    /// Simulate the sending end only, and wait here for the receiving end of another process (bb84-decoy).
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["connect", "tags"], requires = "secret_file")]
+    pub(crate) listen: Option<String>,
+    /// Simulate the receiving end only, of the link whose sending end listens there.
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["tags", "attack"], requires = "secret_file")]
+    pub(crate) connect: Option<String>,
+    /// A file whose only line, of 32 characters or more, both ends share.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
     /// Makes the run repeatable [default: taken from the operating system].
     #[arg(long)]
     pub(crate) seed: Option<u64>,

@@ -13,7 +13,8 @@ use super::report::{Outcome, Reason, Report};
 use crate::authentication::{Ledger, Role, Secrets};
 use crate::bits::Bits;
 use crate::cascade::{self, Question};
-use crate::sifting::{Announcement, Prepared, Sifted, select};
+use crate::finite::BlockCounts;
+use crate::sifting::{Announcement, MOST_INTENSITIES, Prepared, Sifted, select};
 use crate::verification::{SEED_BYTES, Verification};
 use crate::wire::{Reader, Writer};
 
@@ -33,6 +34,8 @@ pub struct Alice {
     verification: Verification,
     state: State,
     committed: Option<u64>,
+    /// Detections of the block, as Bob told, and what was left of them.
+    sifted: Option<(u64, BlockCounts<MOST_INTENSITIES>)>,
     /// The error ratio of the key basis in the last block that was reconciled.
     last_qber: Option<f64>,
 }
@@ -66,7 +69,15 @@ impl Alice {
         let verification = config.check()?;
         let provenance = provenance.min(random.provenance());
         let end = Endpoint::new(config, Role::Alice, secrets, provenance);
-        Ok(Self { end, random, verification, state: State::Nothing, committed: None, last_qber: None })
+        Ok(Self {
+            end,
+            random,
+            verification,
+            state: State::Nothing,
+            committed: None,
+            sifted: None,
+            last_qber: None,
+        })
     }
 
     /// Begins a block, with all that was sent in it. A block that was under way is forgotten.
@@ -76,6 +87,7 @@ impl Alice {
     pub fn begin(&mut self, block: u64, prepared: Box<dyn Prepared + Send>, now: Duration) -> Result<()> {
         self.end.begin(block, now)?;
         self.state = State::Detections(prepared);
+        self.sifted = None;
         Ok(())
     }
 
@@ -138,6 +150,17 @@ impl Alice {
         self.end.tick(now).unwrap_or_else(|_silent| self.give_up(Reason::PeerSilent, true, now))
     }
 
+    /// What sifting counted in the block, once it is done: how many detections Bob announced, and those where both ends chose the same
+    /// basis. Errors of the key basis are not among it.
+    pub fn sifted(&self) -> Option<(u64, &BlockCounts<MOST_INTENSITIES>)> {
+        self.sifted.as_ref().map(|(announced, counts)| (*announced, counts))
+    }
+
+    /// Gives the block that is under way up as [`Reason::Suspect`], and gives the message that tells Bob.
+    pub fn abandon(&mut self, now: Duration) -> Option<Vec<u8>> {
+        if self.end.is_finished() { None } else { self.give_up(Reason::Suspect, true, now) }
+    }
+
     /// What became of blocks, oldest first; each is given once.
     pub fn next_outcome(&mut self) -> Option<Outcome> {
         self.end.outcomes.pop_front()
@@ -190,6 +213,7 @@ impl Alice {
         let announcement = Announcement::read(&mut from).map_err(|_| Failure::Nonsense)?;
         from.end().map_err(|_| Failure::Nonsense)?;
         let (sifted, selection) = select(prepared, &announcement);
+        self.sifted = Some((announcement.len() as u64, sifted.counts));
         if sifted.key.is_empty() || sifted.key.len() > cascade::MOST_BITS {
             return Err(Reason::NothingSifted.into());
         }

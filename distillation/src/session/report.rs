@@ -53,11 +53,13 @@ pub enum Reason {
     Protocol,
     /// The source of random numbers failed.
     NoRandomness,
+    /// Something beside the messages, an instrument or a statistic, says that the block is not to be trusted.
+    Suspect,
 }
 
 impl Reason {
     /// All of them, by their number on the wire.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::QberHigh,
         Self::NothingLeft,
         Self::NothingSifted,
@@ -66,6 +68,7 @@ impl Reason {
         Self::PeerSilent,
         Self::Protocol,
         Self::NoRandomness,
+        Self::Suspect,
     ];
 
     /// The word of listings and JSON.
@@ -79,6 +82,7 @@ impl Reason {
             Self::PeerSilent => "peer-silent",
             Self::Protocol => "protocol",
             Self::NoRandomness => "no-randomness",
+            Self::Suspect => "suspect",
         }
     }
 
@@ -86,7 +90,12 @@ impl Reason {
     pub const fn is_alarm(self) -> bool {
         matches!(
             self,
-            Self::QberHigh | Self::Forgery | Self::PeerSilent | Self::Protocol | Self::NoRandomness
+            Self::QberHigh
+                | Self::Forgery
+                | Self::PeerSilent
+                | Self::Protocol
+                | Self::NoRandomness
+                | Self::Suspect
         )
     }
 

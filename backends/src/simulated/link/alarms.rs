@@ -26,49 +26,52 @@ impl Counted {
     }
 }
 
-/// What was seen during a block.
+/// What the sending end saw during a block.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Observed {
-    /// Bits of the key basis after sifting.
-    pub(super) sifted: u64,
-    /// Errors among sifted bits of both bases.
-    pub(super) errors: u64,
-    /// Sifted bits of both bases.
-    pub(super) compared: u64,
+pub(super) struct AtSender {
+    /// Errors among the bits that were compared.
+    pub(super) errors: Counted,
     /// The error ratio that this link has when nobody touches it.
     pub(super) usual_qber: f64,
-    /// Detections of value 1 among all that have one.
-    pub(super) ones: Counted,
     /// Detections of the brightest and of the next intensity among the pulses sent with it; none for pairs.
     pub(super) gains: Option<[Counted; 2]>,
     /// The mean photon numbers of those two.
     pub(super) means: [f64; 2],
     /// Background of one gate, as a probability.
     pub(super) background: f64,
+    /// Counts a second of the watch-dog detector.
+    pub(super) watchdog_rate: f64,
+}
+
+/// What the receiving end saw during a block.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct AtReceiver {
+    /// Detections of value 1 among all that have one.
+    pub(super) ones: Counted,
     /// Clicks where no light is expected, and how many dark counts should have given.
     pub(super) dark: Option<(u64, f64)>,
     /// How far arrivals were from where they were calibrated, in ns, when the block ended.
     pub(super) moved_ns: f64,
     /// Whether the ends found each other's clock.
     pub(super) synchronised: bool,
-    pub(super) monitors: Monitors,
+    /// Bias current of the detectors, in units of its usual value.
+    pub(super) bias_current: f64,
 }
 
-impl Observed {
+fn alarm(name: &'static str, what: String) -> Alarm {
+    Alarm { name, what, discards: true }
+}
+
+impl AtSender {
     /// Everything that is not as it should be.
     pub(super) fn alarms(&self) -> Vec<Alarm> {
         let mut alarms = Vec::new();
-        let mut raise = |name: &'static str, what: String| alarms.push(Alarm { name, what, discards: true });
-        if !self.synchronised {
-            raise(
-                "lost-synchronisation",
-                "arrivals have no common phase: the clocks differ or there is no light".to_owned(),
-            );
-        }
-        let errors = Counted { hits: self.errors, of: self.compared };
-        if errors.above(self.usual_qber) > SIGNIFICANT && errors.ratio() > self.usual_qber + 0.003 {
-            let (found, usual) = (100.0 * errors.ratio(), 100.0 * self.usual_qber);
-            raise("intercept-resend", format!("the QBER is {found:.2} % where {usual:.2} % is usual"));
+        if self.errors.above(self.usual_qber) > SIGNIFICANT && self.errors.ratio() > self.usual_qber + 0.003 {
+            let (found, usual) = (100.0 * self.errors.ratio(), 100.0 * self.usual_qber);
+            alarms.push(alarm(
+                "intercept-resend",
+                format!("the QBER is {found:.2} % where {usual:.2} % is usual"),
+            ));
         }
         if let Some([signal, decoy]) = self.gains {
             let gain = (signal.ratio() - self.background).clamp(0.0, 1.0 - 1e-12);
@@ -79,26 +82,38 @@ impl Observed {
                     "decoy pulses arrive {:.2} times as often as signal pulses say",
                     decoy.ratio() / expected
                 );
-                raise("photon-number-splitting", what);
+                alarms.push(alarm("photon-number-splitting", what));
             }
+        }
+        if self.watchdog_rate > 10.0 * Monitors::USUAL.watchdog_rate {
+            let what = format!(
+                "the watch-dog detector counts {:.0} photons a second behind the isolator",
+                self.watchdog_rate
+            );
+            alarms.push(alarm("trojan-horse", what));
+        }
+        alarms
+    }
+}
+
+impl AtReceiver {
+    /// Everything that is not as it should be.
+    pub(super) fn alarms(&self) -> Vec<Alarm> {
+        let mut alarms = Vec::new();
+        if !self.synchronised {
+            alarms.push(alarm(
+                "lost-synchronisation",
+                "arrivals have no common phase: the clocks differ or there is no light".to_owned(),
+            ));
         }
         let dark_gone =
             self.dark.is_some_and(|(seen, expected)| expected > 50.0 && (seen as f64) < 0.2 * expected);
-        if self.monitors.bias_current > 2.0 * Monitors::USUAL.bias_current || dark_gone {
+        if self.bias_current > 2.0 * Monitors::USUAL.bias_current || dark_gone {
             let dark = self.dark.map_or(String::new(), |(seen, expected)| {
                 format!(", {seen} dark counts where {expected:.0} are usual")
             });
-            raise(
-                "blinding",
-                format!("the bias current is {:.1} times the usual{dark}", self.monitors.bias_current),
-            );
-        }
-        if self.monitors.watchdog_rate > 10.0 * Monitors::USUAL.watchdog_rate {
-            let rate = self.monitors.watchdog_rate;
-            raise(
-                "trojan-horse",
-                format!("the watch-dog detector counts {rate:.0} photons a second behind the isolator"),
-            );
+            let what = format!("the bias current is {:.1} times the usual{dark}", self.bias_current);
+            alarms.push(alarm("blinding", what));
         }
         let unequal = self.ones.above(0.5).abs() > SIGNIFICANT && (self.ones.ratio() - 0.5).abs() > 0.02;
         if self.moved_ns.abs() > 0.2 || unequal {
@@ -107,7 +122,7 @@ impl Observed {
                 self.moved_ns,
                 100.0 * self.ones.ratio()
             );
-            raise("time-shift", what);
+            alarms.push(alarm("time-shift", what));
         }
         alarms
     }

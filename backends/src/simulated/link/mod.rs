@@ -1,6 +1,7 @@
 //! A simulated link end to end: photons, time tags, synchronisation, distillation — the layers above the tags are those of real taggers.
 
 mod alarms;
+mod ends;
 mod pairs;
 mod pulses;
 
@@ -9,9 +10,11 @@ use qhal_distillation::session::{Config, Protocol};
 use qhal_distillation::sifting::{Detection, Prepared};
 use qhal_simulator::photonics::Attack;
 
+pub use ends::{EndSettings, Role, SimulatedLinkEnd, simulate_end};
+
 use crate::link::random;
 use crate::link::{BLOCK_DETECTIONS, Ends, LinkReport};
-use alarms::Observed;
+use alarms::{AtReceiver, AtSender};
 
 /// Which link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,7 +66,13 @@ pub fn attack(name: &str, fraction: f64) -> Result<Attack> {
 struct Block {
     prepared: Box<dyn Prepared + Send>,
     detections: Vec<Detection>,
-    observed: Observed,
+    /// Bits of the key basis after sifting.
+    sifted: u64,
+    /// Sifted bits of both bases, and errors among them: a simulation sees both ends.
+    compared: u64,
+    errors: u64,
+    sender: AtSender,
+    receiver: AtReceiver,
 }
 
 /// Hears the tags of either end, frame by frame, and may end the run with an error.
@@ -135,10 +144,10 @@ fn run(
         report.seconds += took;
         report.blocks += 1;
         report.detections += block.detections.len() as u64;
-        report.sifted_bits += block.observed.sifted;
-        errors += block.observed.errors;
-        compared += block.observed.compared;
-        let alarms = block.observed.alarms();
+        report.sifted_bits += block.sifted;
+        errors += block.errors;
+        compared += block.compared;
+        let alarms = [block.receiver.alarms(), block.sender.alarms()].concat();
         let compromised = alarms.iter().any(|alarm| alarm.discards);
         alarms.into_iter().for_each(|alarm| report.alarm(alarm));
         if compromised {

@@ -11,7 +11,7 @@ use qhal_simulator::photonics::{
     Click, ClockError, Detector, Fibre, Monitors, PairLink, PairRun, PairSource, UNITS_PER_NS,
 };
 
-use super::alarms::{Counted, Observed};
+use super::alarms::{AtReceiver, AtSender, Counted};
 use super::random::SeededRandom;
 use super::{BLOCK_DETECTIONS, Block, Channel, LinkSettings, Watch};
 use crate::link::Receiver;
@@ -115,20 +115,23 @@ impl Channel for Pairs {
             visibility: link.source.visibility,
         }
         .expected(1.0);
-        let observed = Observed {
-            sifted,
-            errors,
-            compared,
+        let sender = AtSender {
+            errors: Counted { hits: errors, of: compared },
             usual_qber: expected.qber,
-            ones: Counted { hits: ones, of: detections.len() as u64 },
             gains: None,
             means: [0.0; 2],
             background: 0.0,
+            watchdog_rate: monitors.watchdog_rate,
+        };
+        let receiver = AtReceiver {
+            ones: Counted { hits: ones, of: detections.len() as u64 },
             dark: None,
             moved_ns: 0.0,
             synchronised,
-            monitors,
+            bias_current: monitors.bias_current,
         };
-        Ok((Block { prepared: Box::new(prepared), detections, observed }, passed))
+        let block =
+            Block { prepared: Box::new(prepared), detections, sifted, compared, errors, sender, receiver };
+        Ok((block, passed))
     }
 }

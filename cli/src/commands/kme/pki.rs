@@ -1,15 +1,19 @@
 //! `qhal pki new`: certificates for a lab, and a configuration for each key manager, ready to run.
 
 use std::fmt::Write;
+use std::io::Write as _;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use qhal::{Error, ErrorKind};
 use qhal_kme::pki::{Authority, Role};
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use crate::args::PkiNewArgs;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome, writing};
-use crate::report;
+use crate::{files, hex, report};
 
 pub(crate) fn run(context: &Context, args: &PkiNewArgs) -> Outcome {
     let mut names: Vec<&String> = args.kme.iter().chain(&args.sae).collect();
@@ -17,8 +21,11 @@ pub(crate) fn run(context: &Context, args: &PkiNewArgs) -> Outcome {
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(Failure::usage(format!("'{}' is named twice", pair[0])));
     }
-    if usize::from(args.port) + args.kme.len() > 65_536 {
+    if usize::from(args.port) + args.kme.len() + usize::from(args.simulated_link) > 65_536 {
         return Err(Failure::usage("so many key managers need ports beyond 65535"));
+    }
+    if args.simulated_link && args.kme.len() != 2 {
+        return Err(Failure::usage("--simulated-link needs two key managers: a link has two ends"));
     }
     let authority = Authority::new(&args.dir, this_year())?;
     let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
@@ -30,6 +37,9 @@ pub(crate) fn run(context: &Context, args: &PkiNewArgs) -> Outcome {
         std::fs::write(&path, configuration(args, number))
             .map_err(|cause| writing(cause, &path.display().to_string()))?;
         configurations.push(path);
+    }
+    if args.simulated_link {
+        link_secret(&args.dir.join(LINK_SECRET))?;
     }
     for sae in &args.sae {
         authority.certify(sae, Role::Application, &[])?;
@@ -63,17 +73,42 @@ fn configuration(args: &PkiNewArgs, own: usize) -> String {
         port(own)
     );
     for (number, peer) in args.kme.iter().enumerate().filter(|(number, _)| *number != own) {
+        let supply = if args.simulated_link {
+            "supply = \"link\"\nlink = \"simulator:link\""
+        } else {
+            "supply = \"relay\"               # \"link\" with a key-distribution link"
+        };
         // Writing to a string cannot fail.
-        let _ = write!(
-            text,
-            "\n[[peer]]\nid = \"{peer}\"\naddress = \"127.0.0.1:{}\"\nsupply = \"relay\"               # \"link\" with a key-distribution link\n",
-            port(number)
-        );
+        let _ =
+            write!(text, "\n[[peer]]\nid = \"{peer}\"\naddress = \"127.0.0.1:{}\"\n{supply}\n", port(number));
     }
     for (number, sae) in args.sae.iter().enumerate() {
         let _ = write!(text, "\n[[sae]]\nid = \"{sae}\"\nkme = \"{}\"\n", args.kme[number % args.kme.len()]);
     }
+    if args.simulated_link {
+        let end = ["transmitter", "receiver"][own % 2];
+        let _ = write!(
+            text,
+            "\n# Photons that are computed: the keys are `Simulated`, and say so.\n[simulated.link]\nend = \"{end}\"\n\
+             address = \"127.0.0.1:{}\"       # where the transmitter listens\nsecret_file = \"{LINK_SECRET}\"\ndistance_km = 25\n",
+            port(args.kme.len())
+        );
+    }
     text
+}
+
+/// The file with what the ends of a simulated link share.
+const LINK_SECRET: &str = "link.secret";
+
+/// Writes a new secret, for its owner alone.
+fn link_secret(path: &Path) -> Outcome {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(bytes.as_mut_slice())
+        .map_err(|cause| Failure::Failed(Error::new(ErrorKind::Other, format!("no randomness: {cause}"))))?;
+    let text = Zeroizing::new(format!("{}\n", hex::encode(bytes.as_slice())));
+    files::whole(path, |file| {
+        file.write_all(text.as_bytes()).map_err(|cause| writing(cause, &path.display().to_string()))
+    })
 }
 
 /// The year of the calendar in UTC, near enough for certificates.

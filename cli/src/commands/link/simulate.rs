@@ -5,7 +5,8 @@ use std::path::Path;
 use qhal::{Provenance, Tag};
 use qhal_backends::link::LinkReport;
 use qhal_backends::simulated::{
-    LinkProtocol, LinkSettings, attack, operating_system_seed, simulate_and_record_link, simulate_link,
+    EndSettings, LinkProtocol, LinkSettings, Role, attack, operating_system_seed, simulate_and_record_link,
+    simulate_link, simulate_link_end,
 };
 use qhal_backends::tags::{Format, TagWriter};
 use serde_json::json;
@@ -38,8 +39,10 @@ pub(crate) fn run(context: &Context, args: &SimulateArgs) -> Outcome {
         bar.set_message(format!("photons: {:.0} %", 100.0 * share));
         interrupt::check()
     };
-    let outcome = match args.tags.as_slice() {
-        [a, b] => simulate_into(&settings, [a, b], &mut go_on),
+    let end = end(args, settings)?;
+    let outcome = match (args.tags.as_slice(), &end) {
+        ([a, b], _) => simulate_into(&settings, [a, b], &mut go_on),
+        (_, Some(end)) => simulate_link_end(end, &mut go_on).map_err(Failure::from),
         _ => simulate_link(&settings, &mut go_on).map_err(Failure::from),
     };
     bar.finish_and_clear();
@@ -51,16 +54,41 @@ pub(crate) fn run(context: &Context, args: &SimulateArgs) -> Outcome {
         document["distance_km"] = json!(settings.distance_km);
         document["attack"] = json!(args.attack);
         document["seed"] = json!(settings.seed);
+        document["end"] = json!(end.as_ref().map(|end| word(end.role)));
         return report::json(&document);
     }
+    let whose = match &end {
+        None => "all of it is computed here".to_owned(),
+        Some(end) => format!("the {} is computed here, the rest by the other end", word(end.role)),
+    };
     report::line(format!(
-        "{} over {} km, {:.1} simulated seconds, seed {} (Simulated: all of it is computed here)",
+        "{} over {} km, {:.1} simulated seconds, seed {} (Simulated: {whose})",
         settings.protocol.as_str(),
         settings.distance_km,
         link.seconds,
         settings.seed
     ))?;
     outcome::show(&link)
+}
+
+/// The end that is to be simulated, if not both.
+fn end(args: &SimulateArgs, link: LinkSettings) -> Outcome<Option<EndSettings>> {
+    let (role, address) = match (&args.listen, &args.connect) {
+        (Some(address), _) => (Role::Alice, address),
+        (None, Some(address)) => (Role::Bob, address),
+        (None, None) => return Ok(None),
+    };
+    let secret_file = args.secret_file.clone();
+    let secret_file = secret_file.ok_or_else(|| Failure::usage("an end of a link needs --secret-file"))?;
+    Ok(Some(EndSettings { role, address: address.clone(), secret_file, link }))
+}
+
+/// The role of an end, in the words of ETSI GS QKD 015.
+const fn word(role: Role) -> &'static str {
+    match role {
+        Role::Alice => "transmitter",
+        Role::Bob => "receiver",
+    }
 }
 
 /// Simulates, and writes what the taggers of both ends send into two files.

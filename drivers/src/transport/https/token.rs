@@ -63,7 +63,7 @@ impl Token {
     }
 
     /// The token itself. Whoever copies it is responsible for the copy.
-    pub(crate) fn expose(&self) -> &str {
+    pub fn expose(&self) -> &str {
         &self.0
     }
 
