@@ -30,21 +30,27 @@ impl Drop for Background {
     }
 }
 
+/// Ports that were free a moment ago.
+fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
+
 /// A lab of two key managers at free ports that run, and the addresses of both as devices.
-fn lab(folder: &Path) -> (Background, [String; 2]) {
+fn lab(folder: &Path, more: &[&str]) -> (Background, [String; 2]) {
     let name = folder.join("lab").display().to_string();
-    let made =
-        qhal(&["pki", "new", &name, "--kme", "kme-a", "--kme", "kme-b", "--sae", "alice", "--sae", "bob"]);
+    let words = ["pki", "new", &name, "--kme", "kme-a", "--kme", "kme-b", "--sae", "alice", "--sae", "bob"];
+    let made = qhal(&[&words[..], more].concat());
     assert!(made.status.success(), "{}", stderr(&made));
-    // Ports that were free a moment ago.
-    let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
+    let [first, second, link] = free_ports();
+    let ports = [first, second];
     let mut children = Vec::new();
     for kme in ["kme-a", "kme-b"] {
         let path = folder.join(format!("lab/{kme}.toml"));
         let text = fs::read_to_string(&path).unwrap();
         let text = text.replacen("[kme]\n", &format!("[kme]\naudit = \"{kme}.jsonl\"\n"), 1);
-        fs::write(&path, text.replace("8443", &ports[0].to_string()).replace("8444", &ports[1].to_string()))
-            .unwrap();
+        let text = text.replace("8443", &first.to_string()).replace("8444", &second.to_string());
+        fs::write(&path, text.replace("8445", &link.to_string())).unwrap();
         let arguments = ["kme", "serve", "--config", path.to_str().unwrap()];
         children.push(command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     }
@@ -60,7 +66,7 @@ fn lab(folder: &Path) -> (Background, [String; 2]) {
 #[test]
 fn keys_go_from_one_end_to_the_other_once() {
     let folder = tempfile::tempdir().unwrap();
-    let (_running, devices) = lab(folder.path());
+    let (_running, devices) = lab(folder.path(), &[]);
     let file = |name: &str| folder.path().join(name).display().to_string();
     let configs = [file("lab/alice.toml"), file("lab/bob.toml")];
     let run = |end: usize, words: &[&str]| {
@@ -109,4 +115,64 @@ fn keys_go_from_one_end_to_the_other_once() {
         fs::write(&trail, text.replacen("alice", "carol", 1)).unwrap();
         assert_fails(&qhal(&["kme", "audit", &trail]), 1, &["does not follow"]);
     }
+}
+
+#[test]
+fn two_key_managers_give_keys_of_a_simulated_link_and_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_running, devices) = lab(folder.path(), &["--simulated-link"]);
+    let secret = folder.path().join("lab/link.secret");
+    assert_eq!(fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
+    let run = |end: usize, words: &[&str]| {
+        let config = folder.path().join(["lab/alice.toml", "lab/bob.toml"][end]).display().to_string();
+        let mut all = vec!["link"];
+        all.extend(words);
+        all.extend(["--config", &config, "--device", &devices[end], "--policy", "prefer-hardware"]);
+        qhal(&all)
+    };
+    // Either application begins a key, and the other gets the same.
+    for (one, other) in [(0, 1), (1, 0)] {
+        let until = Instant::now() + Duration::from_secs(120);
+        let ours = loop {
+            let output = run(one, &["get"]);
+            if output.status.success() {
+                break json(&output);
+            }
+            assert!(Instant::now() < until, "{}", stderr(&output));
+            std::thread::sleep(Duration::from_millis(100));
+        };
+        let name = ours["keys"][0]["key_ID"].as_str().unwrap();
+        let theirs = json(&run(other, &["fetch", name]));
+        assert_eq!(ours["keys"], theirs["keys"]);
+        for container in [&ours, &theirs] {
+            assert_eq!(container["key_container_extension"]["qhal_provenance"], "Simulated", "{container}");
+        }
+    }
+    let three = ["pki", "new", "elsewhere", "--kme", "a", "--kme", "b", "--kme", "c", "--simulated-link"];
+    assert_fails(&qhal(&three), 2, &["two ends"]);
+}
+
+#[test]
+fn both_ends_of_a_simulated_link_run_as_two_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("link.secret");
+    fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let secret = secret.display().to_string();
+    let [port] = free_ports();
+    let address = format!("127.0.0.1:{port}");
+    let common = ["link", "simulate", "--distance", "50", "--json", "--secret-file", &secret];
+    let sending = [&common[..], &["--seconds", "1", "--listen", &address]].concat();
+    let sending = command(&sending).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let receiving = json(&qhal(&[&common[..], &["--connect", &address]].concat()));
+    let sending = json(&sending.wait_with_output().unwrap());
+    assert_eq!((&sending["end"], &receiving["end"]), (&"transmitter".into(), &"receiver".into()));
+    assert!(sending["secret_bits"].as_u64() > Some(100_000), "{sending}");
+    for figure in ["secret_bits", "sifted_bits", "leak_bits", "detections", "qber", "alarms", "blocks"] {
+        assert_eq!(sending[figure], receiving[figure], "{figure}");
+    }
+    let alone = ["link", "simulate", "--listen", &address];
+    assert_fails(&qhal(&alone), 2, &["--secret-file"]);
+    let pairs = [&common[..], &["--protocol", "bbm92", "--listen", &address]].concat();
+    assert_fails(&qhal(&pairs), 1, &["bb84-decoy"]);
 }
