@@ -16,11 +16,16 @@ use super::super::pulses::{Receiving, Sending};
 use super::shared::Shared;
 use super::wire::{Message, SILENCE, VERSION, Wire};
 use super::{CONNECTING, Goal, Ready};
-use crate::link::Alarm;
 use crate::link::random::SeededRandom;
+use crate::link::{Alarm, BLOCK_DETECTIONS};
+use crate::simulated::operating_system_seed;
 
 /// Detections that a block should have: enough for finite-key bounds, few enough for a block a second or two.
 const DETECTIONS: f64 = 1.5e6;
+/// More are not waited for: they would fill the memory.
+const MOST_DETECTIONS: usize = 4 * BLOCK_DETECTIONS;
+/// Alarms of one block that are listened to.
+const MOST_ALARMS: usize = 8;
 /// The shortest and the longest block, in simulated seconds.
 const BLOCK_SECONDS: (f64, f64) = (0.05, 60.0);
 /// Blocks for which a conversation's secrets last without any key.
@@ -137,8 +142,11 @@ impl<'a> Conversation<'a> {
                         Heard::Nothing
                     }
                     Message::Alarms(alarms) => {
-                        let alarms =
-                            alarms.into_iter().filter_map(|[name, what]| told(&name, what)).collect();
+                        let alarms = alarms
+                            .into_iter()
+                            .take(MOST_ALARMS)
+                            .filter_map(|[name, what]| told(&name, what))
+                            .collect();
                         self.shared.change(|state| state.raise(alarms));
                         Heard::Message(Message::Alarms(Vec::new()))
                     }
@@ -192,7 +200,8 @@ impl<'a> Conversation<'a> {
     /// # Errors
     /// Those of the wire and of distillation's beginning; `Protocol` for what the other end should not say.
     pub(super) fn send(mut self, sending: &mut Sending, secrets: Secrets) -> Result<()> {
-        let random = Box::new(SeededRandom::new(self.session, 12));
+        // Not of the session, which the names of keys tell, nor of the photons' seed, which may come again.
+        let random = Box::new(SeededRandom::new(operating_system_seed()?, 12));
         let mut alice = Alice::new(config(), secrets, random, Provenance::Simulated)?;
         let usual = sending.seconds_for(DETECTIONS).clamp(BLOCK_SECONDS.0, BLOCK_SECONDS.1);
         for block in 0.. {
@@ -300,6 +309,10 @@ impl<'a> Conversation<'a> {
                 Heard::Nothing => bob.tick(self.now()),
                 Heard::Message(Message::Light { pulses, bias_current, tags }) => {
                     receiving.take(pulses, &tags, bias_current)?;
+                    if receiving.detected() > MOST_DETECTIONS {
+                        let message = "the other end of the link sends light without end";
+                        return Err(Error::new(ErrorKind::Protocol, message));
+                    }
                     self.shared.change(|state| state.figures.seconds += receiving.seconds(pulses));
                     None
                 }
