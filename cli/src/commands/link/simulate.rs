@@ -54,7 +54,9 @@ pub(crate) fn run(context: &Context, args: &SimulateArgs) -> Outcome {
         document["distance_km"] = json!(settings.distance_km);
         document["attack"] = json!(args.attack);
         document["seed"] = json!(settings.seed);
-        document["end"] = json!(end.as_ref().map(|end| word(end.role)));
+        if let Some(end) = &end {
+            document["end"] = json!(word(end.role));
+        }
         return report::json(&document);
     }
     let whose = match &end {
