@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use qhal::{ErrorKind, KeyId, KeyLink, SecureRandom};
+use qhal::{ErrorKind, Health, KeyId, KeyLink, SecureRandom};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
@@ -76,7 +76,12 @@ impl FromLink {
         // it has.
         let stored = status.stored_keys.saturating_mul(u64::from(status.default_key_bits));
         if stored == 0 {
-            return Err(qhal::Error::new(ErrorKind::Exhausted, "the link has no key left"));
+            let why = match device.health()? {
+                Health::Good => "the link has no key left".to_owned(),
+                // An alarm of the link is what an operator has to hear.
+                Health::Degraded(why) | Health::Failed(why) => format!("the link has no key left: {why}"),
+            };
+            return Err(qhal::Error::new(ErrorKind::Exhausted, why));
         }
         let most = u64::from(status.max_key_bits.min(8 * RELAYED_BLOCK as u32));
         let bits = stored.min(most).max(u64::from(status.min_key_bits)) as u32 / 8 * 8;
