@@ -5,8 +5,10 @@
 
 mod audit;
 mod certificate;
+mod etsi004;
 mod etsi014;
 mod identity;
+mod keystream;
 mod ledger;
 mod manager;
 mod memory;
@@ -26,5 +28,5 @@ pub use manager::{LinkState, Manager};
 pub use memory::{Protection, protect_memory};
 pub use refusal::Refusal;
 pub use server::{Server, Stop};
-pub use settings::{KmeSection, PairSection, PeerSection, SaeSection, Settings, SupplyKind};
+pub use settings::{Alone, KmeSection, PairSection, PeerSection, SaeSection, Settings, SupplyKind};
 pub use supply::Supply;

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::audit::{Audit, Event, Trail};
 use crate::identity::{Holder, trimmed};
+use crate::keystream::KeyStreams;
 use crate::ledger::Ledger;
 use crate::peer::{Link, Promise};
 use crate::quota::Bucket;
@@ -40,9 +41,9 @@ pub struct LinkState {
 
 /// An application.
 #[derive(Debug)]
-struct Sae {
-    id: Arc<str>,
-    kme: Arc<str>,
+pub(crate) struct Sae {
+    pub(crate) id: Arc<str>,
+    pub(crate) kme: Arc<str>,
     quota: Option<Mutex<Bucket>>,
 }
 
@@ -54,9 +55,10 @@ pub struct Manager {
     by_serial: HashMap<String, String>,
     pairs: Option<HashSet<(String, String)>>,
     links: HashMap<Arc<str>, Arc<Link>>,
-    held: Mutex<HeldKeys>,
+    pub(crate) held: Mutex<HeldKeys>,
+    pub(crate) keystreams: Mutex<KeyStreams>,
     ledger: Ledger,
-    trail: Trail,
+    pub(crate) trail: Trail,
 }
 
 impl Manager {
@@ -95,6 +97,7 @@ impl Manager {
             pairs,
             links,
             held: Mutex::default(),
+            keystreams: Mutex::default(),
             ledger,
             trail: Trail::default(),
         })
@@ -155,18 +158,18 @@ impl Manager {
         self.links.get(holder.common_name.as_str()).filter(|link| !link.is_local())
     }
 
-    fn sae(&self, id: &str) -> std::result::Result<&Sae, Refusal> {
+    pub(crate) fn sae(&self, id: &str) -> std::result::Result<&Sae, Refusal> {
         self.saes.get(id).ok_or_else(|| Refusal::bad(format!("the application '{id}' is not known here")))
     }
 
     /// Whether `master` may ask for keys for `slave`.
-    fn check_pair(&self, master: &str, slave: &str) -> std::result::Result<(), Refusal> {
+    pub(crate) fn check_pair(&self, master: &str, slave: &str) -> std::result::Result<(), Refusal> {
         let allowed =
             self.pairs.as_ref().is_none_or(|pairs| pairs.contains(&(master.to_owned(), slave.to_owned())));
         if allowed { Ok(()) } else { Err(Refusal::Unauthorized) }
     }
 
-    fn check_quota(&self, sae: &Sae, keys: u32) -> std::result::Result<(), Refusal> {
+    pub(crate) fn check_quota(&self, sae: &Sae, keys: u32) -> std::result::Result<(), Refusal> {
         let Some(quota) = &sae.quota else { return Ok(()) };
         if lock(quota).take(keys, Instant::now()) {
             return Ok(());
@@ -297,7 +300,7 @@ impl Manager {
         let until = Instant::now() + PATIENCE;
         let mut lost = false;
         loop {
-            let refusal = match link.promise(master, remote, count, self.key_bytes(bits)) {
+            let refusal = match link.promise(master, remote, count, self.key_bytes(bits), None) {
                 Ok(pending) => match pending.confirmed().await {
                     Ok(promise) => return Ok(promise),
                     Err(refusal) => refusal,
@@ -390,14 +393,14 @@ impl Manager {
         Ok(keys)
     }
 
-    fn bytes(&self, place: &Place) -> Option<Zeroizing<Vec<u8>>> {
+    pub(crate) fn bytes(&self, place: &Place) -> Option<Zeroizing<Vec<u8>>> {
         match place {
             Place::Ours(kme, range) => self.links.get(kme)?.streams().ours.material.copy(range),
             Place::Theirs(kme, range) => self.links.get(kme)?.streams().theirs.material.copy(range),
         }
     }
 
-    fn wipe(&self, place: &Place) {
+    pub(crate) fn wipe(&self, place: &Place) {
         match place {
             Place::Ours(kme, range) => {
                 if let Some(link) = self.links.get(kme) {

@@ -11,6 +11,8 @@ pub enum Refusal {
     Unauthorized,
     /// No key now, but perhaps later: HTTP 503.
     Unavailable(String),
+    /// Another key manager did not answer in time: HTTP 503.
+    Late(String),
     /// Another key manager speaks of material that is not there (any more): HTTP 409.
     Conflict(String),
 }
@@ -32,7 +34,9 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BadRequest(why) | Self::Unavailable(why) | Self::Conflict(why) => f.write_str(why),
+            Self::BadRequest(why) | Self::Unavailable(why) | Self::Late(why) | Self::Conflict(why) => {
+                f.write_str(why)
+            }
             Self::Unauthorized => f.write_str("not authorised"),
         }
     }

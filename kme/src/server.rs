@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::certificate::Credentials;
 use crate::identity::Holder;
@@ -23,7 +24,7 @@ use crate::manager::{Manager, lock};
 use crate::peer::Client;
 use crate::settings::{PeerSection, SupplyKind};
 use crate::supply::{FromLink, Source, Supply, Worker};
-use crate::{etsi014, skip};
+use crate::{etsi004, etsi014, skip};
 
 /// Connections at a time.
 const MOST_CONNECTIONS: usize = 4096;
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
 pub struct Server {
     runtime: Runtime,
     listener: TcpListener,
+    /// For key streams.
+    streams: Option<TcpListener>,
     shared: Shared,
     acceptor: TlsAcceptor,
     workers: Vec<Worker>,
@@ -87,9 +90,11 @@ impl Server {
             .enable_all()
             .build()
             .map_err(|cause| Error::from_io(cause, "cannot start threads"))?;
-        let listener = runtime
-            .block_on(TcpListener::bind(&settings.kme.listen))
-            .map_err(|cause| listening(cause, &settings.kme.listen))?;
+        let listen = |address: &String| {
+            runtime.block_on(TcpListener::bind(address)).map_err(|cause| listening(cause, address))
+        };
+        let listener = listen(&settings.kme.listen)?;
+        let streams = settings.kme.streams.as_ref().map(listen).transpose()?;
         let manager = Arc::new(manager);
         let stop = Stop { sender: watch::Sender::new(false), flag: Arc::default() };
         let mut clients = Vec::new();
@@ -120,7 +125,7 @@ impl Server {
         }
         let acceptor = TlsAcceptor::from(credentials.server()?);
         let shared = Shared { manager, links: Arc::new(links), entropy: Arc::new(entropy.map(Mutex::new)) };
-        Ok(Self { runtime, listener, shared, acceptor, workers, clients, stop })
+        Ok(Self { runtime, listener, streams, shared, acceptor, workers, clients, stop })
     }
 
     /// Where it listens.
@@ -129,6 +134,15 @@ impl Server {
     /// `Other` when the operating system does not tell.
     pub fn address(&self) -> Result<std::net::SocketAddr> {
         self.listener.local_addr().map_err(|cause| Error::from_io(cause, "the port has no address"))
+    }
+
+    /// Where it serves key streams, if it does.
+    ///
+    /// # Errors
+    /// `Other` when the operating system does not tell.
+    pub fn streams_address(&self) -> Result<Option<std::net::SocketAddr>> {
+        let address = self.streams.as_ref().map(TcpListener::local_addr).transpose();
+        address.map_err(|cause| Error::from_io(cause, "the port has no address"))
     }
 
     /// What it manages.
@@ -146,7 +160,7 @@ impl Server {
     /// # Errors
     /// `Exhausted` when threads cannot be started.
     pub fn run(self) -> Result<()> {
-        let Self { runtime, listener, shared, acceptor, workers, clients, stop } = self;
+        let Self { runtime, listener, streams, shared, acceptor, workers, clients, stop } = self;
         let mut threads = Vec::new();
         for (number, worker) in workers.into_iter().enumerate() {
             let thread = std::thread::Builder::new()
@@ -164,10 +178,21 @@ impl Server {
             loop {
                 ticks.tick().await;
                 sweeper.sweep();
+                sweeper.sweep_streams();
             }
         });
+        if let Some(listener) = streams {
+            let (acceptor, shared) = (acceptor.clone(), shared.clone());
+            let serving = move |stream| serve_streams(stream, acceptor.clone(), shared.clone());
+            runtime.spawn(accept(listener, serving, stop.sender.subscribe()));
+        }
         let router = etsi014::router(shared.clone()).merge(skip::router(shared.clone()));
-        runtime.block_on(accept(listener, acceptor, router, shared, stop.sender.subscribe()));
+        let stopped = stop.sender.subscribe();
+        let serving = {
+            let (shared, stopped) = (shared.clone(), stopped.clone());
+            move |stream| serve(stream, acceptor.clone(), router.clone(), shared.clone(), stopped.clone())
+        };
+        runtime.block_on(accept(listener, serving, stopped));
         stop.stop();
         for (thread, shared) in threads {
             for link in shared.manager.all_links() {
@@ -203,11 +228,10 @@ fn listening(cause: std::io::Error, address: &str) -> Error {
     error
 }
 
-async fn accept(
+/// Takes connections until the stop, and gives those that are open some time then.
+async fn accept<W: Future<Output = ()> + Send + 'static>(
     listener: TcpListener,
-    acceptor: TlsAcceptor,
-    router: Router,
-    shared: Shared,
+    serve: impl Fn(TcpStream) -> W,
     mut stopped: watch::Receiver<bool>,
 ) {
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
@@ -226,13 +250,37 @@ async fn accept(
             },
         };
         let Ok(place) = places.clone().try_acquire_owned() else { continue };
-        let serving = serve(stream, acceptor.clone(), router.clone(), shared.clone(), stopped.clone());
+        let _ = stream.set_nodelay(true);
+        let serving = serve(stream);
         connections.spawn(async move {
             serving.await;
             drop(place);
         });
     }
     let _ = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
+}
+
+/// The handshake, and who is at the other end; `None` where there is nobody whom we know.
+async fn welcome(
+    stream: TcpStream,
+    acceptor: &TlsAcceptor,
+    manager: &Manager,
+) -> Option<(TlsStream<TcpStream>, Caller)> {
+    let stream = timeout(HANDSHAKE, acceptor.accept(stream)).await.ok()?.ok()?;
+    let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let holder = certificates.first().and_then(|leaf| Holder::of(leaf))?;
+    let caller = Caller {
+        sae: manager.sae_of(&holder).map(Arc::from),
+        peer: manager.peer_of(&holder).map(|link| link.name().clone()),
+    };
+    Some((stream, caller))
+}
+
+/// One connection for key streams.
+async fn serve_streams(stream: TcpStream, acceptor: TlsAcceptor, shared: Shared) {
+    if let Some((stream, Caller { sae: Some(sae), .. })) = welcome(stream, &acceptor, &shared.manager).await {
+        etsi004::serve(shared.manager, stream, &sae).await;
+    }
 }
 
 /// One connection: whose it is, then requests until it is closed.
@@ -243,14 +291,7 @@ async fn serve(
     shared: Shared,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let _ = stream.set_nodelay(true);
-    let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await else { return };
-    let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    let Some(holder) = certificates.first().and_then(|leaf| Holder::of(leaf)) else { return };
-    let caller = Caller {
-        sae: shared.manager.sae_of(&holder).map(Arc::from),
-        peer: shared.manager.peer_of(&holder).map(|link| link.name().clone()),
-    };
+    let Some((stream, caller)) = welcome(stream, &acceptor, &shared.manager).await else { return };
     let service = tower_with(router, caller);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

@@ -34,6 +34,13 @@ pub struct KmeSection {
     pub id: String,
     /// Where it listens: `address:port`.
     pub listen: String,
+    /// Where it serves key streams (ETSI GS QKD 004): `address:port`; nowhere if left out.
+    #[serde(default)]
+    pub streams: Option<String>,
+    /// What OPEN_CONNECT answers while the other application is not there yet: 1 as the standard says, or 0 for clients
+    /// that take any other number for a failure.
+    #[serde(default)]
+    pub streams_alone: Alone,
     /// Its certificate chain, PEM.
     pub certificate: PathBuf,
     /// The certificate's private key, PEM.
@@ -87,6 +94,9 @@ pub struct SaeSection {
     pub kme: Option<String>,
     /// Serial number of its certificate, hexadecimal: then this and not the common name tells who it is.
     pub serial: Option<String>,
+    /// URIs by which it is called in key streams, beside those whose user or host is its name.
+    #[serde(default)]
+    pub uris: Vec<String>,
     /// Keys it may take a second, as a master and as a slave; without it, as many as there are.
     pub keys_per_second: Option<u32>,
 }
@@ -130,6 +140,17 @@ pub enum SupplyKind {
     Relay,
     /// From a key-distribution link that has an end at either key manager.
     Link,
+}
+
+/// What an application is told that has opened a key stream alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Alone {
+    /// Status 1, "peer not connected": what ETSI GS QKD 004 V2.1.1 §6 has for it.
+    #[default]
+    PeerAbsent,
+    /// Status 0, "success".
+    Success,
 }
 
 mod usual {
@@ -193,6 +214,7 @@ impl Settings {
         }
         let mut saes = HashSet::new();
         let mut serials = HashSet::new();
+        let mut uris = HashSet::new();
         for sae in &self.saes {
             check_id("an application", &sae.id)?;
             if !saes.insert(sae.id.as_str()) {
@@ -207,6 +229,9 @@ impl Settings {
                     || !serials.insert(serial.to_lowercase())
             }) {
                 return wrong(format!("[[sae]] {}: serial is hexadecimal, and nobody else's", sae.id));
+            }
+            if let Some(uri) = sae.uris.iter().find(|uri| uri.is_empty() || !uris.insert(uri.as_str())) {
+                return wrong(format!("[[sae]] {}: the URI '{uri}' is somebody else's, or none", sae.id));
             }
         }
         for pair in &self.pairs {

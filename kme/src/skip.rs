@@ -119,7 +119,7 @@ impl From<Refusal> for Answer {
         match refusal {
             Refusal::BadRequest(why) => Self::Bad(why),
             Refusal::Unauthorized => bad("no such key for this pair of systems"),
-            Refusal::Unavailable(why) | Refusal::Conflict(why) => Self::Internal(why),
+            Refusal::Unavailable(why) | Refusal::Late(why) | Refusal::Conflict(why) => Self::Internal(why),
         }
     }
 }

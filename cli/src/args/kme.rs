@@ -50,4 +50,7 @@ pub(crate) struct PkiNewArgs {
     /// Port of the first key manager; the others follow.
     #[arg(long, default_value_t = 8443, value_parser = clap::value_parser!(u16).range(1..=65000))]
     pub(crate) port: u16,
+    /// Port of the first key manager for key streams (ETSI GS QKD 004); the others follow.
+    #[arg(long, default_value_t = 25575, value_parser = clap::value_parser!(u16).range(1..=65000))]
+    pub(crate) streams_port: u16,
 }

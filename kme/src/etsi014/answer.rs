@@ -17,7 +17,7 @@ impl IntoResponse for Refusal {
             Self::Unauthorized => StatusCode::UNAUTHORIZED.into_response(),
             Self::BadRequest(why) => refused(StatusCode::BAD_REQUEST, &why),
             Self::Conflict(why) => refused(StatusCode::CONFLICT, &why),
-            Self::Unavailable(why) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
+            Self::Unavailable(why) | Self::Late(why) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
         }
     }
 }

@@ -16,6 +16,7 @@ use qhal::Provenance;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use crate::keystream::StreamMessage;
 use crate::peer::{Allotment, Begin, Block, Link, service};
 use crate::refusal::Refusal;
 use crate::server::{Caller, Shared};
@@ -43,6 +44,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/qhal/v1/alive", post(alive))
         .route("/qhal/v1/blocks", post(append))
         .route("/qhal/v1/allotments", post(allot))
+        .route("/qhal/v1/streams", post(about_stream))
         .layer(DefaultBodyLimit::max(LONGEST_MESSAGE));
     applications
         .merge(key_managers)
@@ -241,4 +243,14 @@ async fn allot(
     let batch = message::<Vec<Allotment>>(body)?;
     let answers = service::allot(&shared.manager, link, batch);
     Ok(axum::Json(answers).into_response())
+}
+
+async fn about_stream(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let link = peer(&shared, &caller)?;
+    let answer = shared.manager.hear(link, message::<StreamMessage>(body)?)?;
+    Ok(axum::Json(answer).into_response())
 }

@@ -18,6 +18,7 @@ use tokio_rustls::TlsConnector;
 
 use super::messages::{Acknowledgement, Allotment};
 use super::{Begin, Block};
+use crate::keystream::{OpenAnswer, StreamMessage};
 use crate::refusal::Refusal;
 
 /// How long the other end may take for one answer, connecting included.
@@ -40,6 +41,8 @@ pub(crate) enum Request {
     Append(Block, Answer),
     /// Are you there, and is my stream still the one you know?
     Alive(Begin, Answer),
+    /// Something about a key stream.
+    Stream(StreamMessage, oneshot::Sender<Result<Option<OpenAnswer>, Refusal>>),
 }
 
 /// Speaks to one key manager until the queue is closed.
@@ -86,6 +89,10 @@ impl Client {
                         let outcome = self.send(&mut connection, "/qhal/v1/alive", &begin).await;
                         let _ = answer.send(outcome.map(drop));
                     }
+                    Request::Stream(message, answer) => {
+                        let outcome = self.send(&mut connection, "/qhal/v1/streams", &message).await;
+                        let _ = answer.send(outcome.and_then(|bytes| about_stream(&bytes)));
+                    }
                 }
             }
         }
@@ -100,9 +107,7 @@ impl Client {
     ) -> Result<Bytes, Refusal> {
         let body = serde_json::to_vec(body).map_err(|error| Refusal::unavailable(error.to_string()))?;
         let outcome = timeout(PATIENCE, self.exchange(connection, path, body)).await;
-        let unreachable = |why: String| {
-            Refusal::unavailable(format!("the key manager '{}' cannot be reached: {why}", self.name))
-        };
+        let unreachable = |why: &str| format!("the key manager '{}' cannot be reached: {why}", self.name);
         match outcome {
             Ok(Ok((status, bytes))) if status.is_success() => Ok(bytes),
             Ok(Ok((status, bytes))) => {
@@ -118,12 +123,12 @@ impl Client {
             }
             Ok(Err(why)) => {
                 *connection = None;
-                Err(unreachable(why))
+                Err(Refusal::Unavailable(unreachable(&why)))
             }
             Err(_) => {
                 // A late answer must not be taken for that of the next request.
                 *connection = None;
-                Err(unreachable("no answer in time".to_owned()))
+                Err(Refusal::Late(unreachable("no answer in time")))
             }
         }
     }
@@ -173,6 +178,11 @@ impl Client {
 }
 
 /// Gives each allotment of a batch its own answer.
+fn about_stream(answer: &[u8]) -> Result<Option<OpenAnswer>, Refusal> {
+    serde_json::from_slice(answer)
+        .map_err(|error| Refusal::unavailable(format!("the other key manager's answer is garbled: {error}")))
+}
+
 fn acknowledge(outcome: Result<Bytes, Refusal>, answers: Vec<Answer>) {
     let outcome = outcome.and_then(|bytes| {
         let acknowledgements: Vec<Acknowledgement> = serde_json::from_slice(&bytes).map_err(|error| {

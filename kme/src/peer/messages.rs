@@ -72,6 +72,17 @@ pub(crate) struct Allotment {
     pub(crate) initiator_sae_id: String,
     pub(crate) target_sae_ids: Vec<String>,
     pub(crate) keys: Vec<AllottedKey>,
+    /// Where the key is a chunk of a key stream: which.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) chunk: Option<StreamPlace>,
+}
+
+/// A chunk of a key stream (ETSI GS QKD 004).
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StreamPlace {
+    pub(crate) stream: String,
+    pub(crate) index: u32,
 }
 
 /// A name and where the key lies.
@@ -89,6 +100,7 @@ impl Allotment {
         master: &Arc<str>,
         slaves: &[Arc<str>],
         taken: Vec<(KeyId, Range<u64>)>,
+        chunk: Option<(KeyId, u32)>,
     ) -> Self {
         let key = |(id, range): (KeyId, Range<u64>)| AllottedKey {
             key_id: id.to_string(),
@@ -100,6 +112,7 @@ impl Allotment {
             initiator_sae_id: master.to_string(),
             target_sae_ids: slaves.iter().map(|slave| slave.to_string()).collect(),
             keys: taken.into_iter().map(key).collect(),
+            chunk: chunk.map(|(stream, index)| StreamPlace { stream: stream.to_string(), index }),
         }
     }
 }

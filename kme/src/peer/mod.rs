@@ -11,7 +11,7 @@ pub(crate) mod service;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use qhal::Provenance;
+use qhal::{KeyId, Provenance};
 use tokio::sync::{Notify, mpsc};
 
 use crate::manager::{LinkState, lock};
@@ -20,7 +20,7 @@ use crate::settings::SupplyKind;
 use crate::store::Streams;
 
 pub(crate) use client::{Client, Request};
-pub(crate) use messages::{Allotment, Begin, Block, BlockSource, Secret};
+pub(crate) use messages::{Allotment, Begin, Block, BlockSource, Secret, StreamPlace};
 pub(crate) use promise::{Pending, Promise};
 
 /// Requests to one key manager that may wait; beyond that masters are told to come back.
@@ -116,13 +116,15 @@ impl Link {
         }
     }
 
-    /// Takes material for `count` keys of `bytes` bytes and queues the message to the other end.
+    /// Takes material for `count` keys of `bytes` bytes and queues the message to the other end. A key may be the chunk of a
+    /// key stream.
     pub(crate) fn promise(
         self: &Arc<Self>,
         master: &Arc<str>,
         remote: &[Arc<str>],
         count: u32,
         bytes: u64,
+        place_in_stream: Option<(KeyId, u32)>,
     ) -> Result<Pending, Refusal> {
         let ids = (0..count).map(|_| crate::manager::Manager::new_id()).collect::<Result<Vec<_>, _>>()?;
         let needed = bytes.saturating_mul(u64::from(count));
@@ -156,7 +158,7 @@ impl Link {
                 .iter()
                 .map(|(id, range)| (*id, streams.ours.in_life(range)))
                 .collect::<Vec<_>>();
-            let message = Allotment::new(epoch, master, remote, taken);
+            let message = Allotment::new(epoch, master, remote, taken, place_in_stream);
             let (sender, receiver) = tokio::sync::oneshot::channel();
             // Sent under the lock: the other end must hear of takings in their order.
             place.send(Request::Allot(message, sender));

@@ -1,6 +1,7 @@
 //! What this key manager does for another one that shares material with it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use qhal::KeyId;
 use zeroize::Zeroizing;
@@ -76,18 +77,33 @@ pub(crate) fn allot(manager: &Manager, link: &Arc<Link>, batch: Vec<Allotment>) 
 }
 
 fn allot_one(manager: &Manager, link: &Arc<Link>, allotment: &Allotment) -> Result<(), Refusal> {
-    let (master, slaves) =
-        manager.check_targets(link.name(), &allotment.initiator_sae_id, &allotment.target_sae_ids)?;
-    let expires = manager.expiry();
-    for key in &allotment.keys {
+    let Allotment { epoch, initiator_sae_id, target_sae_ids, keys, chunk } = allotment;
+    let (master, slaves) = match chunk {
+        None => manager.check_targets(link.name(), initiator_sae_id, target_sae_ids)?,
+        Some(_) => manager.stream_targets(link.name(), initiator_sae_id, target_sae_ids)?,
+    };
+    let lone = keys.first().filter(|_| keys.len() == 1);
+    let chunk = match (chunk, lone) {
+        (None, _) => None,
+        (Some(place), Some(key)) => {
+            let (stream, lifetime) = manager.check_chunk(link, place, key.bytes)?;
+            Some((stream, place.index, Instant::now() + lifetime))
+        }
+        (Some(_), None) => return Err(Refusal::bad("a chunk of a key stream is one key")),
+    };
+    let expires = chunk.map_or_else(|| manager.expiry(), |(_, _, expires)| expires);
+    for key in keys {
         let id: KeyId = key.key_id.parse().map_err(|_| Refusal::bad("that is not the name of a key"))?;
         let end = key.start.checked_add(key.bytes).ok_or_else(|| Refusal::bad("a key lies out of bounds"))?;
-        let range = link.streams().theirs.follow(allotment.epoch, &(key.start..end))?;
+        let range = link.streams().theirs.follow(*epoch, &(key.start..end))?;
         let place = Place::Theirs(link.name().clone(), range.clone());
         let held = Held { master: master.clone(), waiting: slaves.clone(), place, expires };
         if let Err(refusal) = manager.hold(id, held) {
             link.streams().theirs.material.wipe(&range);
             return Err(refusal);
+        }
+        if let Some((stream, index, _)) = &chunk {
+            manager.add_chunk(stream, *index, id);
         }
     }
     Ok(())

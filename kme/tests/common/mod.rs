@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use qhal::{Provenance, SecureRandom};
 use qhal_kme::pki::{Authority, Role};
 use qhal_kme::{
-    Audit, KmeSection, Manager, PairSection, PeerSection, SaeSection, Server, Settings, Stop, Supply,
+    Alone, Audit, KmeSection, Manager, PairSection, PeerSection, SaeSection, Server, Settings, Stop, Supply,
     SupplyKind,
 };
 use rustls::pki_types::pem::PemObject;
@@ -50,6 +50,8 @@ pub(crate) struct Lab {
 /// A running key manager.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    /// Where it serves key streams.
+    pub(crate) streams: SocketAddr,
     pub(crate) manager: Arc<Manager>,
     stop: Stop,
     thread: Option<JoinHandle<qhal::Result<()>>>,
@@ -119,6 +121,8 @@ pub(crate) fn settings_in(folder: &Path, ports: [u16; 2], own: usize) -> Setting
         kme: KmeSection {
             id: name.to_owned(),
             listen: format!("127.0.0.1:{}", ports[own]),
+            streams: Some("127.0.0.1:0".to_owned()),
+            streams_alone: Alone::default(),
             certificate: file(&format!("{name}.pem")),
             key: file(&format!("{name}.key")),
             ca: file("ca.pem"),
@@ -141,6 +145,7 @@ pub(crate) fn settings_in(folder: &Path, ports: [u16; 2], own: usize) -> Setting
                 id: (*id).to_owned(),
                 kme: Some(KMES[*kme].to_owned()),
                 serial: None,
+                uris: Vec::new(),
                 keys_per_second: None,
             })
             .collect(),
@@ -173,9 +178,10 @@ fn serve(manager: Manager, own: usize, seed: u64) -> Running {
     ];
     let server = Server::open(manager, supplies, Some(Box::new(Counter(seed))), 2).unwrap();
     let (address, stop) = (server.address().unwrap(), server.stopper());
+    let streams = server.streams_address().unwrap().unwrap_or(address);
     let manager = server.manager().clone();
     let thread = Some(std::thread::spawn(move || server.run()));
-    Running { address, manager, stop, thread }
+    Running { address, streams, manager, stop, thread }
 }
 
 /// Waits until a key manager has keys for everybody.
@@ -214,6 +220,16 @@ impl Client {
         Self { config: Arc::new(config), address, stream: None }
     }
 
+    /// A connection of its own.
+    pub(crate) fn connect(&self) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
+        let tcp = TcpStream::connect(self.address)?;
+        tcp.set_read_timeout(Some(Duration::from_secs(30)))?;
+        tcp.set_nodelay(true)?;
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let tls = ClientConnection::new(self.config.clone(), name).unwrap();
+        Ok(StreamOwned::new(tls, tcp))
+    }
+
     pub(crate) fn get(&mut self, path: &str) -> (u16, Value) {
         self.request("GET", path, "")
     }
@@ -236,12 +252,7 @@ impl Client {
         body: &str,
     ) -> std::io::Result<(u16, Vec<u8>)> {
         if self.stream.is_none() {
-            let tcp = TcpStream::connect(self.address)?;
-            tcp.set_read_timeout(Some(Duration::from_secs(30)))?;
-            tcp.set_nodelay(true)?;
-            let name = ServerName::try_from("127.0.0.1").unwrap();
-            let tls = ClientConnection::new(self.config.clone(), name).unwrap();
-            self.stream = Some(StreamOwned::new(tls, tcp));
+            self.stream = Some(self.connect()?);
         }
         let outcome = exchange(self.stream.as_mut().unwrap(), method, path, body);
         if outcome.is_err() {

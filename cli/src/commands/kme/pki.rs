@@ -21,7 +21,8 @@ pub(crate) fn run(context: &Context, args: &PkiNewArgs) -> Outcome {
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(Failure::usage(format!("'{}' is named twice", pair[0])));
     }
-    if usize::from(args.port) + args.kme.len() + usize::from(args.simulated_link) > 65_536 {
+    let ports = args.kme.len() + usize::from(args.simulated_link);
+    if usize::from(args.port.max(args.streams_port)) + ports > 65_536 {
         return Err(Failure::usage("so many key managers need ports beyond 65535"));
     }
     if args.simulated_link && args.kme.len() != 2 {
@@ -68,9 +69,10 @@ fn configuration(args: &PkiNewArgs, own: usize) -> String {
     let port = |number: usize| usize::from(args.port) + number;
     let mut text = format!(
         "# The key manager {name} of a lab. Paths are relative to this file.\n\n[kme]\nid = \"{name}\"\nlisten = \"127.0.0.1:{}\"\n\
-         certificate = \"{name}.pem\"\nkey = \"{name}.key\"\nca = \"ca.pem\"\nstate = \"{name}.state\"\n\
+         streams = \"127.0.0.1:{}\"           # ETSI GS QKD 004\ncertificate = \"{name}.pem\"\nkey = \"{name}.key\"\nca = \"ca.pem\"\nstate = \"{name}.state\"\n\
          policy = \"prefer-hardware\"     # a simulation stands in, openly, where there is no generator\n",
-        port(own)
+        port(own),
+        usize::from(args.streams_port) + own
     );
     for (number, peer) in args.kme.iter().enumerate().filter(|(number, _)| *number != own) {
         let supply = if args.simulated_link {

@@ -38,13 +38,18 @@ pub(crate) fn run(context: &Context, args: &KmeServeArgs) -> Outcome {
     );
     let server = Server::open(manager, supplies, entropy, threads)?;
     let address = server.address()?;
+    let streams = server.streams_address()?.map(|address| format!("tcp:{address}"));
     if context.json {
         report::json_line(&json!({
             "address": format!("https://{address}"),
+            "streams": streams,
             "kme": settings.kme.id,
             "memory_locked": protection.locked,
         }))?;
     } else {
+        if let Some(streams) = streams {
+            report::line(format!("{} serves key streams (ETSI GS QKD 004) at {streams}", settings.kme.id))?;
+        }
         report::line(format!("{} serves https://{address} until Ctrl-C", settings.kme.id))?;
     }
     let stop = server.stopper();
