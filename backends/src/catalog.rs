@@ -15,7 +15,7 @@ use qhal_drivers::entropy::qcicada::signature::PublicKey;
 use qhal_drivers::entropy::quantis_appliance;
 use qhal_drivers::entropy::swiftrng;
 use qhal_drivers::entropy::truerng::Mode;
-use qhal_drivers::link::etsi014;
+use qhal_drivers::link::{etsi004, etsi014};
 use qhal_drivers::processor::{aqt, iqm};
 use qhal_drivers::tagger::tdc1;
 use qhal_drivers::transport::ports::System;
@@ -67,6 +67,12 @@ pub struct DriverWords {
     pub etsi014: HttpsWords,
     /// The application at the other end, as key managers call it.
     pub etsi014_peer: Option<String>,
+    /// How a key manager by ETSI GS QKD 004 is reached.
+    pub etsi004: HttpsWords,
+    /// The stream, our URI and that of the application at the other end.
+    pub etsi004_stream: [Option<String>; 3],
+    /// The length of its chunks in bits.
+    pub etsi004_chunk_bits: Option<u32>,
     /// How an IQM server is reached.
     pub iqm: HttpsWords,
     /// Which of its machines is meant.
@@ -159,6 +165,7 @@ impl Options {
                 https: words.etsi014.settings(etsi014::NAME)?,
                 peer: words.etsi014_peer.clone(),
             },
+            etsi004: stream_options(words)?,
             iqm: iqm::Options {
                 https: words.iqm.settings(iqm::NAME)?,
                 quantum_computer: words.iqm_quantum_computer.clone(),
@@ -190,6 +197,18 @@ impl Options {
         self.signed = true;
         Ok(())
     }
+}
+
+fn stream_options(words: &DriverWords) -> Result<etsi004::Options> {
+    let [stream, source, destination] = words.etsi004_stream.clone();
+    let stream = stream.map(|text| text.parse()).transpose();
+    Ok(etsi004::Options {
+        tls: words.etsi004.settings(etsi004::NAME)?,
+        stream: stream.map_err(|error: Error| error.context("etsi004.stream"))?,
+        source,
+        destination,
+        chunk_bits: words.etsi004_chunk_bits,
+    })
 }
 
 /// All drivers of this build: those of real devices first, then the simulation.

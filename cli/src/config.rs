@@ -5,7 +5,7 @@ mod link;
 mod qdmi;
 mod serve;
 
-pub(crate) use https::{Etsi014Section, HttpsSection, IqmSection};
+pub(crate) use https::{Etsi004Section, Etsi014Section, HttpsSection, IqmSection};
 pub(crate) use link::LinkSection;
 pub(crate) use qdmi::QdmiSection;
 pub(crate) use serve::ServeSection;
@@ -40,6 +40,7 @@ pub(crate) struct Config {
     #[serde(rename = "quantis-appliance")]
     pub(crate) quantis_appliance: HttpsSection,
     pub(crate) etsi014: Etsi014Section,
+    pub(crate) etsi004: Etsi004Section,
     pub(crate) iqm: IqmSection,
     pub(crate) aqt: HttpsSection,
     pub(crate) qdmi: QdmiSection,
@@ -70,6 +71,7 @@ impl Config {
     fn resolve(&mut self, folder: &Path) {
         self.quantis_appliance.resolve(folder);
         self.etsi014.resolve(folder);
+        self.etsi004.resolve(folder);
         self.iqm.resolve(folder);
         self.aqt.resolve(folder);
         self.qdmi.resolve(folder);

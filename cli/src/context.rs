@@ -62,6 +62,10 @@ impl Context {
             quantis_appliance: config.quantis_appliance.words(),
             etsi014: config.etsi014.words(),
             etsi014_peer: config.etsi014.peer.clone(),
+            etsi004: config.etsi004.words(),
+            etsi004_stream: [&config.etsi004.stream, &config.etsi004.source, &config.etsi004.destination]
+                .map(Clone::clone),
+            etsi004_chunk_bits: config.etsi004.chunk_bits,
             iqm: config.iqm.words(),
             iqm_quantum_computer: config.iqm.quantum_computer.clone(),
             aqt: config.aqt.words(),

@@ -36,13 +36,21 @@ fn free_ports<const N: usize>() -> [u16; N] {
     listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
-/// A lab of two key managers at free ports that run, and the addresses of both as devices.
-fn lab(folder: &Path, more: &[&str]) -> (Background, [String; 2]) {
+/// What a command printed as JSON; null where it failed.
+fn json_or_null(output: &std::process::Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_default()
+}
+
+/// The key stream that both applications of a lab know.
+const STREAM: &str = "f81d4fae-7dec-4d0e-a765-00a0c91e6bf6";
+
+/// A lab of two key managers at free ports that run, and the addresses of both as devices: for keys, and for key streams.
+fn lab(folder: &Path, more: &[&str]) -> (Background, [String; 2], [String; 2]) {
     let name = folder.join("lab").display().to_string();
     let words = ["pki", "new", &name, "--kme", "kme-a", "--kme", "kme-b", "--sae", "alice", "--sae", "bob"];
     let made = qhal(&[&words[..], more].concat());
     assert!(made.status.success(), "{}", stderr(&made));
-    let [first, second, link] = free_ports();
+    let [first, second, link, streams, other_streams] = free_ports();
     let ports = [first, second];
     let mut children = Vec::new();
     for kme in ["kme-a", "kme-b"] {
@@ -50,23 +58,27 @@ fn lab(folder: &Path, more: &[&str]) -> (Background, [String; 2]) {
         let text = fs::read_to_string(&path).unwrap();
         let text = text.replacen("[kme]\n", &format!("[kme]\naudit = \"{kme}.jsonl\"\n"), 1);
         let text = text.replace("8443", &first.to_string()).replace("8444", &second.to_string());
+        let text = text.replace("25575", &streams.to_string()).replace("25576", &other_streams.to_string());
         fs::write(&path, text.replace("8445", &link.to_string())).unwrap();
         let arguments = ["kme", "serve", "--config", path.to_str().unwrap()];
         children.push(command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     }
     for (own, peer) in [("alice", "bob"), ("bob", "alice")] {
+        let files = format!("ca = \"ca.pem\"\ncertificate = \"{own}.pem\"\nkey = \"{own}.key\"\n");
         let text = format!(
-            "[etsi014]\npeer = \"{peer}\"\nca = \"ca.pem\"\ncertificate = \"{own}.pem\"\nkey = \"{own}.key\"\n"
+            "[etsi014]\npeer = \"{peer}\"\n{files}\n[etsi004]\nstream = \"{STREAM}\"\nsource = \"qkd://{own}@lab\"\n\
+             destination = \"qkd://{peer}@lab\"\n{files}"
         );
         fs::write(folder.join(format!("lab/{own}.toml")), text).unwrap();
     }
-    (Background(children), ports.map(|port| format!("etsi014@https://localhost:{port}")))
+    let streams = [streams, other_streams].map(|port| format!("etsi004@tcp:localhost:{port}"));
+    (Background(children), ports.map(|port| format!("etsi014@https://localhost:{port}")), streams)
 }
 
 #[test]
 fn keys_go_from_one_end_to_the_other_once() {
     let folder = tempfile::tempdir().unwrap();
-    let (_running, devices) = lab(folder.path(), &[]);
+    let (_running, devices, _) = lab(folder.path(), &[]);
     let file = |name: &str| folder.path().join(name).display().to_string();
     let configs = [file("lab/alice.toml"), file("lab/bob.toml")];
     let run = |end: usize, words: &[&str]| {
@@ -118,9 +130,39 @@ fn keys_go_from_one_end_to_the_other_once() {
 }
 
 #[test]
+fn chunks_of_a_key_stream_are_the_same_at_both_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_running, keys, devices) = lab(folder.path(), &[]);
+    let config = |name: &str| folder.path().join(format!("lab/{name}.toml")).display().to_string();
+    let [alice, bob] = ["alice", "bob"].map(config);
+    // Key managers that have met have keys.
+    let until = Instant::now() + Duration::from_secs(60);
+    let status = ["link", "status", "--json", "--policy", "prefer-hardware", "--config"];
+    while json_or_null(&qhal(&[&status[..], &[&alice, "--device", &keys[0]]].concat()))["stored_keys"]
+        .as_u64()
+        < Some(10)
+    {
+        assert!(Instant::now() < until, "no keys");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // A name tells which chunk it is: alice, whose URI comes first, begins with the even ones.
+    let names = [0_u8, 2].map(|index| format!("{}{:02x}", &STREAM[..34], 0xF6 ^ index));
+    let fetch = ["link", "fetch", &names[0], &names[1], "--policy", "prefer-hardware", "--config"];
+    let bobs = command(&[&fetch[..], &[&bob, "--device", &devices[1]]].concat());
+    let bobs = { bobs }.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let get = ["link", "get", "-n", "2", "--policy", "prefer-hardware", "--config"];
+    let alices = json(&qhal(&[&get[..], &[&alice, "--device", &devices[0]]].concat()));
+    let bobs = json(&bobs.wait_with_output().unwrap());
+    assert_eq!(alices["keys"], bobs["keys"]);
+    assert_eq!(alices["keys"].as_array().unwrap().len(), 2);
+    assert_eq!(alices["keys"][1]["key_ID"], names[1]);
+    assert_eq!(alices["key_container_extension"]["qhal_provenance"], "Simulated", "{alices}");
+}
+
+#[test]
 fn two_key_managers_give_keys_of_a_simulated_link_and_say_so() {
     let folder = tempfile::tempdir().unwrap();
-    let (_running, devices) = lab(folder.path(), &["--simulated-link"]);
+    let (_running, devices, _) = lab(folder.path(), &["--simulated-link"]);
     let secret = folder.path().join("lab/link.secret");
     assert_eq!(fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
     let run = |end: usize, words: &[&str]| {

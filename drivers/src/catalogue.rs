@@ -18,6 +18,7 @@ use crate::entropy::swiftrng::{self, SwiftRng};
 use crate::entropy::truerng::{self, Mode, TrueRng};
 use crate::entropy::usb::{UsbDriver, UsbKind};
 use crate::fault::{self, Fault, FaultName};
+use crate::link::etsi004::{self, Etsi004};
 use crate::link::etsi014::{self, Etsi014};
 use crate::processor::aqt::{self, Aqt};
 use crate::processor::iqm::{self, Iqm};
@@ -116,6 +117,12 @@ const FAMILIES: &[Family] = &[
         usb: Vec::new,
         emulated: Vec::new,
     },
+    // So is this one's: the same program.
+    Family {
+        driver: |options| Box::new(Etsi004::new(options.etsi004.clone())),
+        usb: Vec::new,
+        emulated: Vec::new,
+    },
     Family {
         driver: |options| Box::new(Iqm::new(options.iqm.clone())),
         usb: Vec::new,
@@ -156,6 +163,8 @@ pub struct DriverOptions {
     pub quantis_appliance: quantis_appliance::Options,
     /// How a key manager is reached, and for which application at the other end.
     pub etsi014: etsi014::Options,
+    /// A key manager by ETSI GS QKD 004.
+    pub etsi004: etsi004::Options,
     /// How an IQM server is reached.
     pub iqm: iqm::Options,
     /// How an AQT processor is reached.
@@ -181,6 +190,7 @@ impl Default for DriverOptions {
             neug: neug::Mode::default(),
             quantis_appliance: quantis_appliance::Options::default(),
             etsi014: etsi014::Options::default(),
+            etsi004: etsi004::Options::default(),
             iqm: iqm::Options::default(),
             aqt: aqt::Options::default(),
             qdmi: qdmi::Options::default(),

@@ -68,6 +68,20 @@ https_section! {
 }
 
 https_section! {
+    /// `[etsi004]`: a key stream by ETSI GS QKD 004; our certificate says which application we are.
+    Etsi004Section {
+        /// The name of the stream, a UUID that both ends have agreed on.
+        stream: Option<String>,
+        /// Our URI.
+        source: Option<String>,
+        /// The URI of the application at the other end.
+        destination: Option<String>,
+        /// The length of a chunk in bits.
+        chunk_bits: Option<u32>,
+    }
+}
+
+https_section! {
     /// `[iqm]`: an IQM server.
     IqmSection {
         /// Which of its machines is meant, by alias or id; may be left out where there is one.

@@ -53,6 +53,11 @@ impl TcpTransport {
         self.peer
     }
 
+    /// The connection itself, for a layer on top of it.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     fn gone(&self) -> Error {
         Error::new(ErrorKind::Disconnected, format!("{} has closed the connection", self.peer))
     }

@@ -37,7 +37,8 @@ pub(super) fn of(error: ureq::Error, place: &Place, limits: &Limits) -> Error {
     }
 }
 
-fn of_io(cause: std::io::Error, place: &Place) -> Error {
+/// The sentence for an error of the connection.
+pub(super) fn of_io(cause: std::io::Error, place: &Place) -> Error {
     if let Some(tls) = cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         return of_tls(tls, place);
     }

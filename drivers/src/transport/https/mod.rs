@@ -8,6 +8,7 @@
 mod failure;
 pub mod lab;
 pub mod server;
+mod stream;
 mod tls;
 mod token;
 mod wire;
@@ -23,6 +24,7 @@ use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use ureq::http::{HeaderName, HeaderValue, Method, Request};
 use zeroize::Zeroizing;
 
+pub use stream::TlsStream;
 pub use token::{Token, TokenSource};
 
 /// Whose certificates are trusted.
@@ -294,10 +296,9 @@ impl Https {
     /// an answer. The second is the evidence in a few words.
     pub fn provenance(&self) -> (Provenance, String) {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        match (seen.handshakes, seen.here) {
-            (0, _) => (Provenance::Unverified, "not asked yet".to_owned()),
-            (_, true) => (Provenance::Unverified, "HTTPS over loopback".to_owned()),
-            (_, false) => (Provenance::Remote, format!("certificate of {}", self.place.host)),
+        match seen.handshakes {
+            0 => (Provenance::Unverified, "not asked yet".to_owned()),
+            _ => provenance_of(seen.here, "HTTPS", &self.place),
         }
     }
 
@@ -310,6 +311,14 @@ impl Https {
 impl fmt::Debug for Https {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Https({})", self.place)
+    }
+}
+
+/// What is known of a server that showed a trusted certificate: who runs here can only stand in for a device.
+fn provenance_of(here: bool, wire: &str, place: &Place) -> (Provenance, String) {
+    match here {
+        true => (Provenance::Unverified, format!("{wire} over loopback")),
+        false => (Provenance::Remote, format!("certificate of {}", place.host)),
     }
 }
 

@@ -226,7 +226,8 @@ impl Served for HttpsServer {
     }
 }
 
-fn configuration(lab: &mut Lab, leaf: Leaf, clients: Clients) -> Result<Arc<ServerConfig>> {
+/// TLS of a server with a certificate of the lab.
+pub(crate) fn configuration(lab: &mut Lab, leaf: Leaf, clients: Clients) -> Result<Arc<ServerConfig>> {
     let failed = |why: String| Error::new(qhal::ErrorKind::Other, format!("cannot serve with TLS: {why}"));
     let identity = lab.server(leaf)?;
     let builder = ServerConfig::builder_with_provider(tls::provider())

@@ -95,7 +95,7 @@ impl Resolver for Names {
 }
 
 /// Whether an address is one of this machine.
-fn is_here(address: SocketAddr) -> bool {
+pub(super) fn is_here(address: SocketAddr) -> bool {
     let ip = address.ip().to_canonical();
     if ip.is_loopback() || ip.is_unspecified() {
         return true;
