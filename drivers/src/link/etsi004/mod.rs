@@ -191,6 +191,7 @@ impl Link {
     fn begin(&mut self, wanted: &Wanted<'_>, patience: Duration) -> Result<()> {
         let mut opening = Opening {
             chunk_bytes: self.chunk_bytes,
+            rates: [0; 4],
             timeout_ms: u32::try_from(patience.as_millis()).unwrap_or(u32::MAX),
             ttl_s: TTL_S,
             mimetype: protocol::JSON.to_owned(),
@@ -200,7 +201,7 @@ impl Link {
         if opened.status == Status::QosNotMet
             && let Some(offer) = opened.offer.clone().filter(|offer| offer.chunk_bytes == self.chunk_bytes)
         {
-            // What is not to our liking is the time, or the metadata: none of it matters. Some key managers have registered the
+            // What it wants otherwise are times, rates or the metadata: none of it matters to us. Some key managers have registered the
             // stream with their offer, and some have not.
             let _ = self.wire.call(Service::Close, &protocol::close(&self.stream))?;
             opening = Opening { stream: self.stream, ..offer };

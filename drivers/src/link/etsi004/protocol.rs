@@ -97,6 +97,8 @@ impl Status {
 pub struct Opening {
     /// Bytes of a chunk.
     pub chunk_bytes: u32,
+    /// The most and the least key that is wanted and the largest deviation, in bit/s, and the priority. Zeros ask for nothing.
+    pub rates: [u32; 4],
     /// How long the key manager may wait, in milliseconds.
     pub timeout_ms: u32,
     /// How long a chunk is kept, in seconds.
@@ -145,8 +147,7 @@ pub fn open(source: &str, destination: &str, opening: &Opening) -> Result<Vec<u8
         payload.extend(uri.as_bytes());
         payload.push(0);
     }
-    // No rate is promised and none is asked for; the priority is the usual one.
-    let qos = [opening.chunk_bytes, 0, 0, 0, 0, opening.timeout_ms, opening.ttl_s];
+    let qos = [&[opening.chunk_bytes][..], &opening.rates, &[opening.timeout_ms, opening.ttl_s]].concat();
     payload.extend(qos.iter().flat_map(|value| value.to_be_bytes()));
     let mut field = opening.mimetype.clone().into_bytes();
     field.resize(MIMETYPE, 0);
@@ -192,13 +193,13 @@ pub fn opened(payload: &[u8]) -> Result<Opened> {
         return Ok(Opened { status, offer: None });
     }
     let chunk_bytes = rest.number()?;
-    rest.take(16)?;
+    let rates = [rest.number()?, rest.number()?, rest.number()?, rest.number()?];
     let (timeout_ms, ttl_s) = (rest.number()?, rest.number()?);
     let field = rest.take(MIMETYPE)?;
     let text = field.split(|byte| *byte == 0).next().unwrap_or_default();
     let mimetype = String::from_utf8_lossy(text).into_owned();
     let stream = rest.id()?;
-    Ok(Opened { status, offer: Some(Opening { chunk_bytes, timeout_ms, ttl_s, mimetype, stream }) })
+    Ok(Opened { status, offer: Some(Opening { chunk_bytes, rates, timeout_ms, ttl_s, mimetype, stream }) })
 }
 
 /// Reads the answer to GET_KEY of the chunk `index`, which has `bytes` bytes.
@@ -291,19 +292,15 @@ mod tests {
         assert_eq!(hex(&close(&stream)), "0100010800000010f81d4fae7dec4d0ea76500a0c91e6bf6");
         let opening = Opening {
             chunk_bytes: 32,
+            rates: [40_000, 5000, 10, 0],
             timeout_ms: 5000,
             ttl_s: 3600,
             mimetype: JSON.to_owned(),
             stream: KeyId([0; 16]),
         };
-        let mut request = open("qkd://appA@nodeA", "qkd://appB@nodeB", &opening).unwrap();
+        let request = open("qkd://appA@nodeA", "qkd://appB@nodeB", &opening).unwrap();
         assert_eq!(request.len(), 342);
         assert!(hex(&request).starts_with("010001020000014e716b643a"));
-        // The vector has rates, of which we ask for none.
-        for (at, rate) in [40_000_u32, 5000, 10].into_iter().enumerate() {
-            let place = HEADER + 34 + 4 + 4 * at;
-            request[place..place + 4].copy_from_slice(&rate.to_be_bytes());
-        }
         let digest = "98b1bf0dff34705aed291522ce1bc42eedbb791a55d7ec36f5fd3b896242a18c";
         assert_eq!(hex(&Sha256::digest(&request)), digest);
     }

@@ -19,7 +19,7 @@ enum Manner {
     Standard,
     /// The other application never comes.
     Alone,
-    /// It makes a counter-offer of another time to live, and does not know the stream by it.
+    /// It makes a counter-offer of other rates and another time to live, and holds who comes back to it.
     OtherTime,
     /// The same, with chunks of another length.
     OtherLength,
@@ -87,7 +87,8 @@ impl Kme {
         let status = match self.manner {
             Manner::InUse => return vec![0, 0, 0, 5],
             Manner::Alone => 1,
-            Manner::OtherTime if first => {
+            Manner::OtherTime if first || qos[11] != 9 || qos[27] != 60 => {
+                qos[11] = 9;
                 qos[24..28].copy_from_slice(&[0, 0, 0, 60]);
                 7
             }
