@@ -21,6 +21,7 @@ mod settings;
 mod skip;
 mod store;
 mod supply;
+mod telemetry;
 mod uuid;
 
 pub use audit::{Audit, Event};

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use qhal::{KeyId, Provenance, Result};
 use zeroize::Zeroizing;
@@ -16,6 +16,7 @@ use crate::quota::Bucket;
 use crate::refusal::Refusal;
 use crate::settings::{Settings, SupplyKind};
 use crate::store::{Found, Held, HeldKeys, Place};
+use crate::telemetry::{Consumer, Consumption};
 use crate::uuid;
 
 /// How long a request waits for material after the two ends found that they had lost each other.
@@ -57,6 +58,7 @@ pub struct Manager {
     links: HashMap<Arc<str>, Arc<Link>>,
     pub(crate) held: Mutex<HeldKeys>,
     pub(crate) keystreams: Mutex<KeyStreams>,
+    pub(crate) consumption: Mutex<Consumption>,
     ledger: Ledger,
     pub(crate) trail: Trail,
 }
@@ -98,6 +100,7 @@ impl Manager {
             links,
             held: Mutex::default(),
             keystreams: Mutex::default(),
+            consumption: Mutex::default(),
             ledger,
             trail: Trail::default(),
         })
@@ -151,6 +154,11 @@ impl Manager {
         let section = self.settings.saes.iter().find(|sae| sae.id == *id)?;
         // Whoever is told by a serial number is not told by a name as well.
         (section.serial.is_none() || by_serial.is_some()).then_some(section.id.as_str())
+    }
+
+    /// Whether a certificate's holder may see how this key manager is doing.
+    pub(crate) fn is_controller(&self, holder: &Holder) -> bool {
+        self.settings.kme.controllers.contains(&holder.common_name)
     }
 
     /// The key manager that holds a certificate.
@@ -215,7 +223,18 @@ impl Manager {
     ) -> std::result::Result<Vec<NamedKey>, Refusal> {
         let outcome = self.make(master, slave, others, count, bits).await;
         let slaves = || std::iter::once(slave).chain(others.iter().map(String::as_str)).collect();
-        self.on_record(outcome, master, slave, |keys| Event::Given { master, slaves: slaves(), keys, bits })
+        let event = |keys| Event::Given { master, slaves: slaves(), keys, bits };
+        let outcome = self.on_record(outcome, master, slave, event);
+        self.count(&outcome, master, slave);
+        outcome
+    }
+
+    /// Counts what is given, for the node's statistics.
+    fn count(&self, outcome: &std::result::Result<Vec<NamedKey>, Refusal>, master: &str, slave: &str) {
+        let Ok(keys) = outcome else { return };
+        let bits = keys.iter().map(|(_, bytes)| 8 * bytes.len() as u64).sum();
+        let pair = Consumer::Pair(Arc::from(master), Arc::from(slave));
+        lock(&self.consumption).add(pair, bits, SystemTime::now());
     }
 
     /// An outcome once it is on record; keys that cannot be recorded are not given.
@@ -367,7 +386,9 @@ impl Manager {
         ids: &[KeyId],
     ) -> std::result::Result<Vec<NamedKey>, Refusal> {
         let outcome = self.find(slave, master, ids);
-        self.on_record(outcome, slave, master, |keys| Event::Fetched { slave, master, keys })
+        let outcome = self.on_record(outcome, slave, master, |keys| Event::Fetched { slave, master, keys });
+        self.count(&outcome, master, slave);
+        outcome
     }
 
     fn find(&self, slave: &str, master: &str, ids: &[KeyId]) -> std::result::Result<Vec<NamedKey>, Refusal> {

@@ -22,9 +22,10 @@ use crate::certificate::Credentials;
 use crate::identity::Holder;
 use crate::manager::{Manager, lock};
 use crate::peer::Client;
+use crate::refusal::Refusal;
 use crate::settings::{PeerSection, SupplyKind};
 use crate::supply::{FromLink, Source, Supply, Worker};
-use crate::{etsi004, etsi014, skip};
+use crate::{etsi004, etsi014, skip, telemetry};
 
 /// Connections at a time.
 const MOST_CONNECTIONS: usize = 4096;
@@ -186,7 +187,9 @@ impl Server {
             let serving = move |stream| serve_streams(stream, acceptor.clone(), shared.clone());
             runtime.spawn(accept(listener, serving, stop.sender.subscribe()));
         }
-        let router = etsi014::router(shared.clone()).merge(skip::router(shared.clone()));
+        let router = etsi014::router(shared.clone())
+            .merge(skip::router(shared.clone()))
+            .merge(telemetry::router(shared.clone()));
         let stopped = stop.sender.subscribe();
         let serving = {
             let (shared, stopped) = (shared.clone(), stopped.clone());
@@ -272,6 +275,7 @@ async fn welcome(
     let caller = Caller {
         sae: manager.sae_of(&holder).map(Arc::from),
         peer: manager.peer_of(&holder).map(|link| link.name().clone()),
+        controller: manager.is_controller(&holder),
     };
     Some((stream, caller))
 }
@@ -322,6 +326,15 @@ pub(crate) struct Caller {
     pub(crate) sae: Option<Arc<str>>,
     /// A key manager.
     pub(crate) peer: Option<Arc<str>>,
+    /// Whether it may see how this key manager is doing.
+    pub(crate) controller: bool,
+}
+
+impl Caller {
+    /// Refuses whoever is no controller.
+    pub(crate) fn controls(&self) -> std::result::Result<(), Refusal> {
+        if self.controller { Ok(()) } else { Err(Refusal::Unauthorized) }
+    }
 }
 
 fn tower_with(

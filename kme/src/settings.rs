@@ -76,6 +76,9 @@ pub struct KmeSection {
     /// Where keys come from when both applications are at this site.
     #[serde(default)]
     pub supply: SupplyKind,
+    /// Who may read the node's model of ETSI GS QKD 015: common names of certificates.
+    #[serde(default)]
+    pub controllers: Vec<String>,
     /// Which sources of keys and of randomness are acceptable: `require-hardware`, `prefer-hardware` or `simulator-only`.
     #[serde(default)]
     pub policy: Option<String>,
@@ -211,6 +214,9 @@ impl Settings {
             if !kmes.insert(id.as_str()) {
                 return wrong(format!("the key manager '{id}' is named twice"));
             }
+        }
+        for controller in &kme.controllers {
+            check_id("a controller", controller)?;
         }
         let mut saes = HashSet::new();
         let mut serials = HashSet::new();

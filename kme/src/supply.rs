@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::manager::{Manager, lock};
 use crate::peer::{Begin, Block, BlockSource, Link, Request, Secret};
 use crate::refusal::Refusal;
+use crate::telemetry::DeviceFigures;
 use crate::uuid;
 
 /// Bytes of a relayed block: one message to the other key manager.
@@ -69,6 +70,19 @@ impl FromLink {
         Ok(Zeroizing::new(key.expose().to_vec()))
     }
 
+    /// Has the device say how it is doing. What it cannot say now is said later: a failure shows in the supply itself.
+    fn describe(&self, link: &Link) {
+        let mut device = lock(&self.0);
+        if let Ok(properties) = device.properties() {
+            let descriptor = device.descriptor();
+            link.note_device(DeviceFigures {
+                device: descriptor.id.to_string(),
+                model: descriptor.model.clone(),
+                properties,
+            });
+        }
+    }
+
     fn next(&self, manager: &Manager, link: &Link) -> qhal::Result<(BlockSource, Zeroizing<Vec<u8>>)> {
         let mut device = lock(&self.0);
         let status = device.status()?;
@@ -120,6 +134,9 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn run(mut self) {
         while !self.stop.load(Ordering::SeqCst) {
+            if let Source::Link(device) = &self.source {
+                device.describe(&self.link);
+            }
             match self.fill() {
                 Ok(()) => {
                     self.link.set_alarm(None);
@@ -171,7 +188,9 @@ impl Worker {
                 }
             }
             // A request may have found meanwhile that the ends lost each other.
+            let length = bytes.len() as u64;
             self.link.streams().ours.append(epoch, start, bytes).map_err(|refusal| refusal.to_string())?;
+            self.link.note_made(length);
         }
         Ok(())
     }

@@ -41,6 +41,9 @@ pub(crate) struct PkiNewArgs {
     /// An application; the first belongs to the first key manager, the second to the second, and so on in turn.
     #[arg(long, value_name = "NAME")]
     pub(crate) sae: Vec<String>,
+    /// A controller, which may read how the key managers are doing (ETSI GS QKD 015); repeat it for more.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) controller: Vec<String>,
     /// Another name or address under which key managers are reached, beside localhost, 127.0.0.1 and ::1.
     #[arg(long, value_name = "HOST")]
     pub(crate) host: Vec<String>,

@@ -1,7 +1,7 @@
 //! GET_KEY: chunks of a stream, each made once, in order, and given once to each application (ETSI GS QKD 004 V2.1.1 §6).
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use qhal::KeyId;
 use serde_json::json;
@@ -13,6 +13,7 @@ use crate::audit::Event;
 use crate::manager::{Manager, lock};
 use crate::refusal::Refusal;
 use crate::store::{Found, Held, Place};
+use crate::telemetry::Consumer;
 
 /// Chunks that may be asked for beyond the ones that were made: both ends ask in nearly the same order.
 pub(super) const WINDOW: u32 = 64;
@@ -140,6 +141,8 @@ impl Manager {
                 found.chunks.remove(&index);
             }
         }
+        let bits = 8 * bytes.len() as u64;
+        lock(&self.consumption).add(Consumer::Stream(*stream), bits, SystemTime::now());
         Ok(Chunk { bytes, metadata })
     }
 

@@ -125,6 +125,17 @@ pub(crate) struct OpenAnswer {
     pub(crate) qos: Qos,
 }
 
+/// A stream as it is told of.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamFigures {
+    pub(crate) id: qhal::KeyId,
+    /// Who opened it, and the other one.
+    pub(crate) parties: [std::sync::Arc<str>; 2],
+    /// Whether both are there.
+    pub(crate) open: bool,
+    pub(crate) qos: Qos,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use qhal::KeyId;
 
 use super::chunks::WINDOW;
 use super::registry::{End, KeyStream};
-use super::{OpenAnswer, StreamMessage};
+use super::{OpenAnswer, StreamFigures, StreamMessage};
 use crate::manager::{Manager, lock};
 use crate::peer::{Link, StreamPlace};
 use crate::refusal::Refusal;
@@ -164,6 +164,7 @@ impl Manager {
             let over = found.is_over();
             if over {
                 streams.remove(stream);
+                lock(&self.consumption).forget(stream);
             }
             (ids, over)
         };
@@ -176,6 +177,11 @@ impl Manager {
         }
     }
 
+    /// The streams that there are.
+    pub(crate) fn stream_figures(&self) -> Vec<StreamFigures> {
+        lock(&self.keystreams).figures()
+    }
+
     /// A connection is gone; its streams wait for another one.
     pub(crate) fn disconnected(&self, connection: u64) {
         lock(&self.keystreams).disconnected(connection);
@@ -185,8 +191,9 @@ impl Manager {
     pub(crate) fn sweep_streams(&self) {
         let lifetime = Duration::from_secs(self.settings().kme.key_lifetime_s);
         let gone = lock(&self.keystreams).idle(lifetime);
-        for id in gone.iter().flat_map(|stream| stream.chunks.values()) {
-            self.forget(id);
+        for (stream, gone) in gone {
+            gone.chunks.values().for_each(|id| self.forget(id));
+            lock(&self.consumption).forget(&stream);
         }
     }
 }

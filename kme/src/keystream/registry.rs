@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use qhal::KeyId;
 use tokio::sync::Notify;
 
-use super::Qos;
+use super::{Qos, StreamFigures};
 
 /// Streams at a time.
 const MOST_STREAMS: usize = 10_000;
@@ -161,11 +161,27 @@ impl KeyStreams {
         }
     }
 
+    /// All of them, in the order of their names.
+    pub(super) fn figures(&self) -> Vec<StreamFigures> {
+        let mut all: Vec<StreamFigures> = self
+            .by_id
+            .iter()
+            .map(|(id, stream)| StreamFigures {
+                id: *id,
+                parties: stream.parties.clone().map(|party| party.sae),
+                open: stream.parties.iter().all(|party| matches!(party.end, End::Open(_))),
+                qos: stream.qos.clone(),
+            })
+            .collect();
+        all.sort_by_key(|stream| stream.id);
+        all
+    }
+
     /// Takes out streams in which nothing has happened for `lifetime`.
-    pub(super) fn idle(&mut self, lifetime: Duration) -> Vec<KeyStream> {
+    pub(super) fn idle(&mut self, lifetime: Duration) -> Vec<(KeyId, KeyStream)> {
         let old = |stream: &KeyStream| stream.touched.elapsed() > lifetime;
         let ids: Vec<KeyId> = self.by_id.iter().filter(|(_, s)| old(s)).map(|(id, _)| *id).collect();
-        ids.iter().filter_map(|id| self.remove(id)).collect()
+        ids.into_iter().filter_map(|id| Some((id, self.remove(&id)?))).collect()
     }
 }
 

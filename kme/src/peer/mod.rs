@@ -10,6 +10,7 @@ mod promise;
 pub(crate) mod service;
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use qhal::{KeyId, Provenance};
 use tokio::sync::{Notify, mpsc};
@@ -18,6 +19,7 @@ use crate::manager::{LinkState, lock};
 use crate::refusal::Refusal;
 use crate::settings::SupplyKind;
 use crate::store::Streams;
+use crate::telemetry::{DeviceFigures, Meter};
 
 pub(crate) use client::{Client, Request};
 pub(crate) use messages::{Allotment, Begin, Block, BlockSource, Secret, StreamPlace};
@@ -37,6 +39,9 @@ pub(crate) struct Link {
     streams: Mutex<Streams>,
     provenance: Mutex<Option<Provenance>>,
     alarm: Mutex<Option<String>>,
+    /// Material that came, for masters at either end, and what masters here have taken of it.
+    meters: Mutex<[Meter; 2]>,
+    device: Mutex<Option<DeviceFigures>>,
     sender: mpsc::Sender<Request>,
     receiver: Mutex<Option<mpsc::Receiver<Request>>>,
     /// Tells the supply that material was taken or that the ends lost each other.
@@ -54,6 +59,8 @@ impl Link {
             streams: Mutex::default(),
             provenance: Mutex::default(),
             alarm: Mutex::default(),
+            meters: Mutex::new([Meter::new(Instant::now()), Meter::new(Instant::now())]),
+            device: Mutex::default(),
             sender,
             receiver: Mutex::new(Some(receiver)),
             wanted: Notify::new(),
@@ -107,6 +114,27 @@ impl Link {
         *lock(&self.alarm) = alarm;
     }
 
+    /// Counts material that came.
+    pub(crate) fn note_made(&self, bytes: u64) {
+        lock(&self.meters)[0].add(bytes, Instant::now());
+    }
+
+    /// Bits a second that came, and that masters here took, over the last minute.
+    pub(crate) fn rates(&self, now: Instant) -> (f64, f64) {
+        let [made, taken] = &mut *lock(&self.meters);
+        (made.rate(now), taken.rate(now))
+    }
+
+    /// Notes what its device says of itself.
+    pub(crate) fn note_device(&self, figures: DeviceFigures) {
+        *lock(&self.device) = Some(figures);
+    }
+
+    /// What its device last said of itself, if it has one here.
+    pub(crate) fn device_figures(&self) -> Option<DeviceFigures> {
+        lock(&self.device).clone()
+    }
+
     /// The two ends have lost each other: what is left is void, and the supply begins anew.
     pub(crate) fn lose(&self, epoch: u64) {
         let mut streams = self.streams();
@@ -151,6 +179,7 @@ impl Link {
             }
         }
         let low = streams.ours.material.free() < self.low_water;
+        lock(&self.meters)[1].add(needed, Instant::now());
         let promise = Promise::new(self.clone(), keys);
         let answer = place.map(|place| {
             let taken = promise

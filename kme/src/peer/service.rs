@@ -59,7 +59,10 @@ pub(crate) fn append(
         return Err(Refusal::bad(format!("a block has 1 to {MOST_BLOCK} bytes")));
     }
     let bytes: Zeroizing<Vec<u8>> = bytes;
-    link.streams().theirs.append(block.epoch, block.start, bytes)
+    let length = bytes.len() as u64;
+    link.streams().theirs.append(block.epoch, block.start, bytes)?;
+    link.note_made(length);
+    Ok(())
 }
 
 /// Holds keys for applications here; each allotment has its own answer.

@@ -79,7 +79,9 @@ impl Lab {
         for (sae, _) in SAES {
             authority.certify(sae, Role::Application, &[]).unwrap();
         }
-        authority.certify("mallory", Role::Application, &[]).unwrap();
+        for other in ["mallory", "sdn"] {
+            authority.certify(other, Role::Application, &[]).unwrap();
+        }
         // Ports that were free a moment ago.
         let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
         Self { folder, ports }
@@ -138,6 +140,7 @@ pub(crate) fn settings_in(folder: &Path, ports: [u16; 2], own: usize) -> Setting
             supply: SupplyKind::Relay,
             policy: None,
             random: None,
+            controllers: vec!["sdn".to_owned()],
         },
         saes: SAES
             .iter()

@@ -16,7 +16,7 @@ use crate::failure::{Failure, Outcome, writing};
 use crate::{files, hex, report};
 
 pub(crate) fn run(context: &Context, args: &PkiNewArgs) -> Outcome {
-    let mut names: Vec<&String> = args.kme.iter().chain(&args.sae).collect();
+    let mut names: Vec<&String> = args.kme.iter().chain(&args.sae).chain(&args.controller).collect();
     names.sort();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(Failure::usage(format!("'{}' is named twice", pair[0])));
@@ -42,7 +42,7 @@ pub(crate) fn run(context: &Context, args: &PkiNewArgs) -> Outcome {
     if args.simulated_link {
         link_secret(&args.dir.join(LINK_SECRET))?;
     }
-    for sae in &args.sae {
+    for sae in args.sae.iter().chain(&args.controller) {
         authority.certify(sae, Role::Application, &[])?;
     }
     if context.json {
@@ -74,6 +74,10 @@ fn configuration(args: &PkiNewArgs, own: usize) -> String {
         port(own),
         usize::from(args.streams_port) + own
     );
+    if !args.controller.is_empty() {
+        // Names are text without control characters, as TOML has it.
+        let _ = writeln!(text, "controllers = {:?}", args.controller);
+    }
     for (number, peer) in args.kme.iter().enumerate().filter(|(number, _)| *number != own) {
         let supply = if args.simulated_link {
             "supply = \"link\"\nlink = \"simulator:link\""
