@@ -334,7 +334,7 @@ mod tests {
         assert_eq!(config.rng.policy, Some(Policy::RequireHardware));
         assert_eq!(config.rng.output, Some(crate::args::OutputArg::Drbg));
         assert_eq!(config.rng.conditioner, Some(crate::args::ConditionerArg::Toeplitz));
-        assert_eq!(config.rng.toeplitz.unwrap().input_bits, Some(16_384));
+        assert_eq!(config.rng.toeplitz.unwrap().input_bits, Some(8192));
         assert_eq!(config.run.precision, Some(PrecisionArg::F64));
         assert_eq!(config.simulated.qrng.settings().unwrap().failure, Some((Failure::Stuck, 100_000)));
     }

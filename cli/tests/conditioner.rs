@@ -47,15 +47,15 @@ fn a_seed_is_drawn_once_and_kept_and_all_of_it_is_said() {
     assert_eq!(conditioner["name"], "toeplitz");
     assert_eq!(conditioner["vetted"], false);
     assert_eq!(conditioner["credited_bits_per_byte"], 7.992);
-    assert_eq!((&conditioner["input_bits"], &conditioner["epsilon_exponent"]), (&16_384.into(), &64.into()));
+    assert_eq!((&conditioner["input_bits"], &conditioner["epsilon_exponent"]), (&8192.into(), &64.into()));
     let output = conditioner["output_bits"].as_u64().unwrap();
-    assert!(output % 256 == 0 && (1..=16_384 - 128).contains(&output), "{output}");
-    let kept = folder.path().join("state/toeplitz-4096.seed");
+    assert!(output.is_multiple_of(256) && (1..=8192 - 128).contains(&output), "{output}");
+    let kept = folder.path().join("state/toeplitz-2048.seed");
     let origin = conditioner["seed"]["origin"].as_str().unwrap();
     assert!(origin.starts_with("operating system") && origin.ends_with(kept.to_str().unwrap()), "{origin}");
     assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
     let first = std::fs::read(&kept).unwrap();
-    assert_eq!(first.len(), 4096);
+    assert_eq!(first.len(), 2048);
     assert_eq!(document["provenance"], "Simulated");
     assert_eq!(document["health"]["failures"], 0);
 
@@ -65,23 +65,23 @@ fn a_seed_is_drawn_once_and_kept_and_all_of_it_is_said() {
     assert!(said.contains("not vetted, credited with 7.992 bits a byte; seed: operating system"), "{said}");
     assert_eq!(std::fs::read(&kept).unwrap(), first, "the seed was drawn again");
     std::fs::write(&kept, &first[1..]).unwrap();
-    assert_fails(&read(folder.path(), CHOSEN, &[]), 1, &["4095 bytes and should have 4096"]);
+    assert_fails(&read(folder.path(), CHOSEN, &[]), 1, &["2047 bytes and should have 2048"]);
 }
 
 /// The same samples through the same seed are the same bytes; through another, others.
 #[test]
 fn bytes_follow_from_samples_and_seed() {
     let folder = tempfile::tempdir().unwrap();
-    seed(folder.path(), 2048);
+    seed(folder.path(), 4096);
     let config = format!(
-        "{CHOSEN}[rng.toeplitz]\nseed = \"s.seed\"\ninput_bits = 8192\nassessed_output = 0.9\n[simulated.qrng]\nseed = 7\n"
+        "{CHOSEN}[rng.toeplitz]\nseed = \"s.seed\"\ninput_bits = 16384\nassessed_output = 0.9\n[simulated.qrng]\nseed = 7\n"
     );
     for output in ["conditioned", "drbg"] {
         let once = || json(&read(folder.path(), &config, &["--json", "--output", output]));
         let document = once();
         assert_eq!(document["data"], once()["data"]);
         assert_eq!(document["data"].as_str().unwrap().len(), 10_000);
-        assert_eq!(document["conditioner"]["input_bits"], 8192);
+        assert_eq!(document["conditioner"]["input_bits"], 16_384);
         assert_eq!(document["conditioner"]["credited_bits_per_byte"], 7.2);
         let origin = document["conditioner"]["seed"]["origin"].as_str().unwrap();
         assert_eq!(origin, format!("file {}", folder.path().join("s.seed").display()));
@@ -121,7 +121,7 @@ fn two_devices_go_through_one_extractor_and_raw_samples_through_none() {
 #[test]
 fn the_daemon_says_what_conditions_in_status_and_receipts() {
     let config = format!("{CHOSEN}[rng.toeplitz]\nseed = \"s.seed\"\n");
-    let daemon = Daemon::start_with(&config, &["--policy", "simulator-only"], |folder| seed(folder, 4096));
+    let daemon = Daemon::start_with(&config, &["--policy", "simulator-only"], |folder| seed(folder, 2048));
     daemon.wait_until_healthy();
     let answer = daemon.get("/api/v1/random?bytes=20000&fresh=true&receipt=true");
     assert_eq!((answer.status, answer.body.len()), (200, 20_000));
@@ -156,7 +156,7 @@ fn wrong_settings_are_one_sentence_each() {
         ("input_bits = 100", &["[rng.toeplitz]", "choose 4096 to 16777216"][..]),
         ("epsilon_exponent = 8", &["[rng.toeplitz]", "choose 32 to 256"]),
         ("assessed_output = 1.5", &["[rng.toeplitz]", "0.5 to 1"]),
-        ("seed = \"s.seed\"", &["[rng.toeplitz]", "take a seed of 4096 bytes", "s.seed has 1024"]),
+        ("seed = \"s.seed\"", &["[rng.toeplitz]", "take a seed of 2048 bytes", "s.seed has 1024"]),
         ("seed = \"none\"", &["[rng.toeplitz]", "cannot read the seed", "none"]),
         ("seed = \"text\"", &["[rng.toeplitz]", "not uniform", "not of text"]),
         ("seed = \".\"", &["[rng.toeplitz]", "is not a seed"]),

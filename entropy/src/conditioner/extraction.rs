@@ -29,13 +29,15 @@ pub struct Extraction {
 
 impl Extraction {
     /// Bits that go into one product when nobody says: where it is fast, and small enough for slow devices.
-    pub const DEFAULT_INPUT_BITS: usize = 1 << 14;
+    pub const DEFAULT_INPUT_BITS: usize = 1 << 13;
 
     /// e of ε = 2^-e when nobody says.
     pub const DEFAULT_LOG2_EPSILON: u32 = 64;
 
     /// Products of `input_bits` bits (4096 to 2^24; rounded down to whole samples of the device), whose output is to be
     /// 2^-`log2_epsilon`-close to uniform (32 to 256), by at least [`seed_bytes_for`](Self::seed_bytes_for) bytes of `seed`.
+    ///
+    /// More input bits lose less of the min-entropy (2e bits a product); beyond 2^14 bits the time for each grows with m.
     ///
     /// `assessed` is the min-entropy per bit, 0.5 to 1, that an assessment of the output found; it lowers the credit of
     /// 0.999 bits per bit and nothing raises it (SP 800-90B §3.1.5.2).
