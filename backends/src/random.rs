@@ -1,7 +1,7 @@
 //! From an open entropy source to random bytes: raw but tested, conditioned, or from a DRBG.
 
 use qhal::{EntropySource, Health, Provenance, Result, SecureRandom};
-use qhal_entropy::{Conditioned, Config, DrbgRandom, Statistics, Tap};
+use qhal_entropy::{Conditioned, Conditioner, Config, DrbgRandom, Statistics, Tap};
 
 /// How far the bytes have come when they are given out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,15 @@ impl Random {
             Self::Raw(tap) => tap.health(),
             Self::Conditioned(random) => random.health(),
             Self::Drbg(random) => random.health(),
+        }
+    }
+
+    /// The conditioning component, if its bytes go through one.
+    pub fn conditioner(&self) -> Option<&Conditioner> {
+        match self {
+            Self::Raw(_) => None,
+            Self::Conditioned(random) => Some(random.conditioner()),
+            Self::Drbg(random) => Some(random.conditioner()),
         }
     }
 

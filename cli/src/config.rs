@@ -3,11 +3,13 @@
 mod https;
 mod link;
 mod qdmi;
+mod rng;
 mod serve;
 
 pub(crate) use https::{Etsi004Section, Etsi014Section, HttpsSection, IqmSection};
 pub(crate) use link::LinkSection;
 pub(crate) use qdmi::QdmiSection;
+pub(crate) use rng::{RngSection, ToeplitzSection};
 pub(crate) use serve::ServeSection;
 
 use std::path::{Path, PathBuf};
@@ -19,7 +21,7 @@ use qhal_kme::{KmeSection, PairSection, PeerSection, SaeSection, Settings};
 use serde::Deserialize;
 use serde::de::Error as _;
 
-use crate::args::{CombineArg, OutputArg, PrecisionArg};
+use crate::args::PrecisionArg;
 
 /// The whole file. Every key may be left out.
 #[derive(Debug, Default, Deserialize)]
@@ -69,6 +71,7 @@ impl Config {
 
     /// Makes relative paths relative to the folder of the file they stand in.
     fn resolve(&mut self, folder: &Path) {
+        self.rng.resolve(folder);
         self.quantis_appliance.resolve(folder);
         self.etsi014.resolve(folder);
         self.etsi004.resolve(folder);
@@ -83,31 +86,6 @@ impl Config {
             kme.audit = kme.audit.take().map(|path| folder.join(path));
         }
     }
-}
-
-/// `[rng]`: what `qhal rng` uses when the command line does not say.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct RngSection {
-    #[serde(deserialize_with = "parsed")]
-    pub(crate) device: Option<DeviceSpec>,
-    /// Several devices, and how they are combined.
-    #[serde(deserialize_with = "list")]
-    pub(crate) devices: Vec<DeviceSpec>,
-    #[serde(deserialize_with = "word")]
-    pub(crate) combine: Option<CombineArg>,
-    /// Nothing is given while fewer of them serve.
-    pub(crate) least_devices: Option<u64>,
-    #[serde(deserialize_with = "parsed")]
-    pub(crate) policy: Option<Policy>,
-    #[serde(deserialize_with = "word")]
-    pub(crate) output: Option<OutputArg>,
-    /// False-alarm rate of the health tests as the exponent of 2^−n: 20 to 40.
-    pub(crate) alpha_exponent: Option<u8>,
-    /// Assessed min-entropy per sample in bits; lowers what the device claims.
-    pub(crate) assessed: Option<f64>,
-    /// Bytes of DRBG output between two reseedings.
-    pub(crate) reseed_bytes: Option<u64>,
 }
 
 /// `[run]`: what `qhal run` uses when the command line does not say.
@@ -356,7 +334,9 @@ mod tests {
         let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let config = read(example).unwrap();
         assert_eq!(config.rng.policy, Some(Policy::RequireHardware));
-        assert_eq!(config.rng.output, Some(OutputArg::Drbg));
+        assert_eq!(config.rng.output, Some(crate::args::OutputArg::Drbg));
+        assert_eq!(config.rng.conditioner, Some(crate::args::ConditionerArg::Toeplitz));
+        assert_eq!(config.rng.toeplitz.unwrap().input_bits, Some(8192));
         assert_eq!(config.run.precision, Some(PrecisionArg::F64));
         assert_eq!(config.simulated.qrng.settings().unwrap().failure, Some((Failure::Stuck, 100_000)));
     }
@@ -371,6 +351,8 @@ mod tests {
             ("[run\n", "qhal.toml:1:", ""),
             ("[rng]\ndevices = [\"hwrng\", \"Big Name\"]\n", "qhal.toml:2:11", "does not name a device"),
             ("[rng]\ncombine = \"both\"\n", "qhal.toml:2:11", "redundant, additive"),
+            ("[rng]\nconditioner = \"sha1\"\n", "qhal.toml:2:15", "sha256, toeplitz"),
+            ("[rng.toeplitz]\nbits = 8\n", "qhal.toml:2:1", "unknown field `bits`"),
             ("[serve]\nlisten = \"[::1]:80\"\nport = 80\n", "qhal.toml:3:1", "unknown field `port`"),
         ] {
             let error = read(text).unwrap_err();

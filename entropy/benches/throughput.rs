@@ -8,8 +8,9 @@ use std::hint::black_box;
 use common::{Noise, Scripted};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use qhal::{MinEntropy, SecureRandom};
+use qhal_entropy::conditioner::{Extraction, Seed};
 use qhal_entropy::health::{Alpha, HealthTests};
-use qhal_entropy::{Conditioned, Conditioner, Config, DrbgRandom, HmacDrbg};
+use qhal_entropy::{Conditioned, Conditioner, Conditioning, Config, DrbgRandom, HmacDrbg};
 
 const AMOUNT: usize = 1 << 20;
 
@@ -24,14 +25,22 @@ fn throughput(c: &mut Criterion) {
             b.iter(|| tests.judge(black_box(&noise)).unwrap());
         });
     }
-    let mut conditioner = Conditioner::new(MinEntropy::new(7.0, 8).unwrap()).unwrap();
-    group.bench_function("conditioner, raw bytes in", |b| {
-        b.iter(|| {
-            conditioner.absorb(black_box(&noise), |block| {
-                black_box(block);
+    let bits = Extraction::DEFAULT_INPUT_BITS;
+    let seed = Seed::new(&Noise(4).bytes(Extraction::seed_bytes_for(bits).unwrap()), "benchmark").unwrap();
+    let extraction = Extraction::new(bits, Extraction::DEFAULT_LOG2_EPSILON, None, seed).unwrap();
+    let toeplitz = Conditioning::Toeplitz(extraction);
+    for conditioning in [&Conditioning::Sha256, &toeplitz] {
+        let mut conditioner = Conditioner::new(MinEntropy::new(7.0, 8).unwrap(), conditioning).unwrap();
+        group.bench_function(format!("conditioner {}, raw bytes in", conditioning.as_str()), |b| {
+            b.iter(|| {
+                conditioner
+                    .absorb(black_box(&noise), |block| {
+                        black_box(block);
+                    })
+                    .unwrap();
             });
         });
-    });
+    }
     let mut drbg = HmacDrbg::instantiate(&[1; 32], &[2; 16], &[]).unwrap();
     let mut out = vec![0; AMOUNT];
     group.bench_function("HMAC_DRBG", |b| {
@@ -39,8 +48,12 @@ fn throughput(c: &mut Criterion) {
     });
     // At 2^-40 and 8 bits a long run of the benchmark meets no false alarm.
     let config = Config { alpha: Alpha::new(40).unwrap(), ..Config::default() };
-    let mut conditioned = Conditioned::new(Scripted::new(7.0, 8).noise(2).boxed(), &config).unwrap();
-    group.bench_function("conditioned, whole way", |b| b.iter(|| conditioned.fill(&mut out).unwrap()));
+    for conditioning in [Conditioning::Sha256, toeplitz] {
+        let name = format!("conditioned by {}, whole way", conditioning.as_str());
+        let config = Config { conditioning, ..config.clone() };
+        let mut conditioned = Conditioned::new(Scripted::new(7.0, 8).noise(2).boxed(), &config).unwrap();
+        group.bench_function(name, |b| b.iter(|| conditioned.fill(&mut out).unwrap()));
+    }
     let mut random = DrbgRandom::new(Scripted::new(7.0, 8).noise(3).boxed(), &config).unwrap();
     group.bench_function("drbg, whole way", |b| b.iter(|| random.fill(&mut out).unwrap()));
     group.finish();

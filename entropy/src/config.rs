@@ -2,7 +2,7 @@
 
 use qhal::{Error, ErrorKind, MinEntropy, Result};
 
-use crate::conditioner::BLOCK_BYTES;
+use crate::conditioner::{BLOCK_BYTES, Conditioner, Conditioning};
 use crate::health::Alpha;
 
 /// The fewest samples of a start-up test (SP 800-90B §4.3).
@@ -30,9 +30,11 @@ pub struct Config {
     /// Min-entropy per sample, in bits, that an assessment of this device measured; conditioning then credits
     /// the smaller of it and the device's claim. Health-test cut-offs stay with the claim.
     pub assessed: Option<f64>,
-    /// Capacity of the pool, in bytes of full entropy, 64 to 1 MiB; 4096.
+    /// Which component conditions; SHA-256.
+    pub conditioning: Conditioning,
+    /// Capacity of the pool, in bytes, 64 to 1 MiB; 4096. An extractor that gives more at once gets a pool for that.
     pub pool_bytes: usize,
-    /// Bytes the DRBG gives before it must be reseeded with 256 fresh bits, 32 to 1 GiB; 64 KiB. It is reseeded
+    /// Bytes the DRBG gives before it must be reseeded with 256 fresh bits of credit, 32 to 1 GiB; 64 KiB. It is reseeded
     /// earlier whenever the pool happens to hold a seed.
     pub reseed_bytes: u64,
     /// Whether the DRBG is reseeded with samples taken after the call, for every request of at most 64 KiB
@@ -46,6 +48,7 @@ impl Default for Config {
             alpha: Alpha::DEFAULT,
             startup_samples: 4096,
             assessed: None,
+            conditioning: Conditioning::default(),
             pool_bytes: 4096,
             reseed_bytes: 64 << 10,
             prediction_resistance: false,
@@ -55,11 +58,16 @@ impl Default for Config {
 
 impl Config {
     /// What conditioning credits a sample of a source that claims `claim`.
-    pub(crate) fn credit(&self, claim: MinEntropy) -> Result<MinEntropy> {
+    fn credit(&self, claim: MinEntropy) -> Result<MinEntropy> {
         match self.assessed {
             None => Ok(claim),
             Some(measured) => claim.lowered_to(measured),
         }
+    }
+
+    /// The conditioning component for a source that claims `claim`.
+    pub(crate) fn conditioner(&self, claim: MinEntropy) -> Result<Conditioner> {
+        Conditioner::new(self.credit(claim)?, &self.conditioning)
     }
 
     pub(crate) fn check_startup(&self) -> Result<()> {

@@ -1,25 +1,33 @@
-//! A bounded store of full-entropy bytes that are given out once and wiped as they go.
+//! A bounded store of conditioned bytes that are given out once and wiped as they go.
 
 use zeroize::{Zeroize, Zeroizing};
 
-/// A ring of bytes, each of which counts as eight bits of entropy.
+/// A ring of bytes, each of which counts as what its conditioning component is credited with.
 ///
 /// Its memory is allocated once, wiped where bytes were taken, and wiped whole when it is cleared or dropped.
 pub struct Pool {
     ring: Zeroizing<Vec<u8>>,
     start: usize,
     len: usize,
+    credit_per_byte: f64,
 }
 
 impl Pool {
-    /// An empty pool for `capacity` bytes.
+    /// An empty pool for `capacity` bytes of full entropy.
     pub fn new(capacity: usize) -> Self {
-        Self { ring: Zeroizing::new(vec![0; capacity]), start: 0, len: 0 }
+        Self::credited(capacity, 8.0)
     }
 
-    /// Bits of entropy in it.
+    /// An empty pool for `capacity` bytes that are credited with `per_byte` bits of min-entropy each, 0 to 8
+    /// ([`Conditioning::credit_per_byte`](crate::Conditioning::credit_per_byte)).
+    pub fn credited(capacity: usize, per_byte: f64) -> Self {
+        let credit_per_byte = per_byte.clamp(0.0, 8.0);
+        Self { ring: Zeroizing::new(vec![0; capacity]), start: 0, len: 0, credit_per_byte }
+    }
+
+    /// Whole bits of min-entropy that are credited to what is in it.
     pub fn bits(&self) -> u64 {
-        (self.len as u64).saturating_mul(8)
+        (self.len as f64 * self.credit_per_byte) as u64
     }
 
     /// Bytes in it.
@@ -37,7 +45,7 @@ impl Pool {
         self.ring.len().saturating_sub(self.len)
     }
 
-    /// Takes in full-entropy bytes, as many as fit; returns how many.
+    /// Takes in conditioned bytes, as many as fit; returns how many.
     pub fn put(&mut self, bytes: &[u8]) -> usize {
         let amount = bytes.len().min(self.free());
         for &byte in bytes.iter().take(amount) {
@@ -94,6 +102,15 @@ mod tests {
         pool.clear();
         assert!(pool.ring.iter().all(|&byte| byte == 0));
         assert_eq!((pool.bits(), pool.free()), (0, 64));
+    }
+
+    #[test]
+    fn bits_are_those_that_are_credited() {
+        let mut pool = Pool::credited(64, 7.992);
+        pool.put(&[1; 33]);
+        assert_eq!(pool.bits(), 263);
+        pool.take(&mut [0; 32]);
+        assert_eq!(pool.bits(), 7);
     }
 
     proptest! {

@@ -15,7 +15,8 @@ const READ_SAMPLES: usize = 32 << 10;
 
 /// Random bytes each of which is backed by at least as much fresh assessed min-entropy.
 ///
-/// As slow as its source: every 32 bytes take 320 bits of it. When a health test fails the pool is emptied and
+/// As slow as its source: with SHA-256 every 32 bytes take 320 bits of it, with an extractor a round takes 2·log2(1/ε) bits
+/// more than it gives ([`Extraction`](crate::conditioner::Extraction)) and what SP 800-90B credits it with is a little less. When a health test fails the pool is emptied and
 /// every call fails until [`restart`](Self::restart).
 pub struct Conditioned {
     tap: Tap,
@@ -33,14 +34,13 @@ impl Conditioned {
     pub fn new(source: Box<dyn EntropySource>, config: &Config) -> Result<Self> {
         config.check_pool()?;
         let id = source.descriptor().id.clone();
-        let conditioner = config
-            .credit(source.claimed_min_entropy())
-            .and_then(Conditioner::new)
-            .map_err(|error| error.on(&id))?;
+        let conditioner = config.conditioner(source.claimed_min_entropy()).map_err(|error| error.on(&id))?;
+        // What comes out together must find room together.
+        let capacity = config.pool_bytes.max(conditioner.blocks_per_round() * BLOCK_BYTES);
         Ok(Self {
             tap: Tap::new(source, config)?,
             conditioner,
-            pool: Pool::new(config.pool_bytes),
+            pool: Pool::credited(capacity, config.conditioning.credit_per_byte()),
             scratch: Zeroizing::new(vec![0; READ_SAMPLES]),
             bytes_out: 0,
         })
@@ -49,6 +49,11 @@ impl Conditioned {
     /// The tap, for its source.
     pub fn tap(&self) -> &Tap {
         &self.tap
+    }
+
+    /// The conditioning component.
+    pub fn conditioner(&self) -> &Conditioner {
+        &self.conditioner
     }
 
     /// Why nothing is given, if so.
@@ -89,7 +94,7 @@ impl Conditioned {
     /// # Errors
     /// As [`Tap::read`].
     pub fn top_up(&mut self, samples: usize) -> Result<usize> {
-        let room = self.conditioner.samples_for(self.pool.free() / BLOCK_BYTES);
+        let room = self.conditioner.samples_within(self.pool.free() / BLOCK_BYTES);
         self.gather(samples.min(room))
     }
 
@@ -107,14 +112,15 @@ impl Conditioned {
     fn gather(&mut self, samples: usize) -> Result<usize> {
         let room = samples.min(self.scratch.len());
         let scratch = self.scratch.get_mut(..room).unwrap_or_default();
-        let outcome = self.tap.read(scratch);
-        if let Ok(got) = &outcome {
-            let fresh = scratch.get_mut(..*got).unwrap_or_default();
+        let mut outcome = self.tap.read(scratch);
+        if let Ok(got) = outcome {
+            let fresh = scratch.get_mut(..got).unwrap_or_default();
             let pool = &mut self.pool;
-            self.conditioner.absorb(fresh, |block| {
+            let absorbed = self.conditioner.absorb(fresh, |block| {
                 pool.put(block);
             });
             fresh.zeroize();
+            outcome = absorbed.map(|()| got);
         }
         self.empty_if_shut();
         outcome
@@ -148,9 +154,9 @@ impl Supply for Conditioned {
                 // Nothing may have been read at all, yet a shut tap gives nothing.
                 return self.tap.read(&mut []).map(|_| ());
             }
-            // The pool is empty here, so at least one block fits.
-            let blocks = missing.div_ceil(BLOCK_BYTES).min(self.pool.free() / BLOCK_BYTES);
-            self.gather(self.conditioner.samples_for(blocks))?;
+            // The pool is empty here, so at least one round fits.
+            let room = self.conditioner.samples_within(self.pool.free() / BLOCK_BYTES);
+            self.gather(self.conditioner.samples_for(missing.div_ceil(BLOCK_BYTES)).min(room))?;
         }
     }
 
@@ -201,6 +207,11 @@ impl DrbgRandom {
     /// The tap, for its source.
     pub fn tap(&self) -> &Tap {
         self.supply.tap()
+    }
+
+    /// The conditioning component.
+    pub fn conditioner(&self) -> &Conditioner {
+        self.supply.conditioner()
     }
 
     /// Why nothing is given, if so.

@@ -6,7 +6,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::config::Config;
 use crate::drbg::{HmacDrbg, MAX_REQUEST_BYTES, MIN_ENTROPY_BYTES, MIN_NONCE_BYTES};
 
-/// Who supplies bytes of full entropy: one conditioned source, or several that are mixed.
+/// Who supplies conditioned bytes, of full entropy or what [`Config::conditioning`] credits: one conditioned source, or several that are mixed.
 pub trait Supply {
     /// Bytes that can be had without reading a device.
     fn ready(&self) -> usize;
@@ -26,11 +26,15 @@ pub trait Supply {
 
 /// An [`HmacDrbg`] that is seeded, and regularly reseeded, from a [`Supply`].
 ///
-/// The first request seeds it with 256 bits and a 128-bit nonce. It is reseeded with 256 bits after
+/// The first request seeds it with 256 bits and a 128-bit nonce, which take a byte more each where the conditioning
+/// component is credited with less than eight bits a byte. It is reseeded with 256 bits after
 /// [`Config::reseed_bytes`] at the latest, and at every request that finds a seed ready.
 pub struct Seeded {
     drbg: Option<HmacDrbg>,
     personalization: Vec<u8>,
+    /// Bytes of the supply that are credited with a seed of 256 bits, and those with a nonce of 128.
+    entropy_bytes: usize,
+    nonce_bytes: usize,
     reseed_bytes: u64,
     prediction_resistance: bool,
     /// Bytes given since the last seed.
@@ -51,6 +55,8 @@ impl Seeded {
         Ok(Self {
             drbg: None,
             personalization,
+            entropy_bytes: config.conditioning.bytes_for(8 * MIN_ENTROPY_BYTES as u32),
+            nonce_bytes: config.conditioning.bytes_for(8 * MIN_NONCE_BYTES as u32),
             reseed_bytes: config.reseed_bytes,
             prediction_resistance: config.prediction_resistance,
             since_seed: 0,
@@ -96,7 +102,7 @@ impl Seeded {
             let due = self.drbg.is_none()
                 || fresh
                 || self.since_seed >= self.reseed_bytes
-                || supply.ready() >= MIN_ENTROPY_BYTES;
+                || supply.ready() >= self.entropy_bytes;
             let used = if due { 0 } else { self.since_seed };
             let allowance = usize::try_from(self.reseed_bytes.saturating_sub(used)).unwrap_or(usize::MAX);
             let (now, later) = rest.split_at_mut(allowance.clamp(1, MAX_REQUEST_BYTES).min(rest.len()));
@@ -112,19 +118,19 @@ impl Seeded {
         Ok(())
     }
 
-    /// Instantiates the DRBG, or reseeds it, with full entropy; with prediction resistance from samples taken now. (No
+    /// Instantiates the DRBG, or reseeds it, with 256 bits of credit; with prediction resistance from samples taken now. (No
     /// additional input is used, so a reseeding and then a request is all that SP 800-90A §9.3.1 does for
     /// prediction resistance.)
     fn seed(&mut self, fresh: bool, supply: &mut dyn Supply) -> Result<()> {
-        let mut seed = Zeroizing::new([0; MIN_ENTROPY_BYTES + MIN_NONCE_BYTES]);
-        let wanted = if self.drbg.is_some() { MIN_ENTROPY_BYTES } else { seed.len() };
+        let mut seed = Zeroizing::new(vec![0; self.entropy_bytes + self.nonce_bytes]);
+        let wanted = if self.drbg.is_some() { self.entropy_bytes } else { seed.len() };
         let drawn = seed.get_mut(..wanted).unwrap_or_default();
         if fresh {
             supply.supply_fresh(drawn)?;
         } else {
             supply.supply(drawn)?;
         }
-        let (entropy, nonce) = seed.split_at(MIN_ENTROPY_BYTES);
+        let (entropy, nonce) = seed.split_at(self.entropy_bytes);
         match &mut self.drbg {
             Some(drbg) => drbg.reseed(entropy, &[])?,
             None => self.drbg = Some(HmacDrbg::instantiate(entropy, nonce, &self.personalization)?),

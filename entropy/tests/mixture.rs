@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::Scripted;
 use qhal::{Error, ErrorKind, Provenance, Result, SecureRandom, Stage};
 use qhal_entropy::mixture::{Block, Event, Feeder, Offer, Opened};
-use qhal_entropy::{Combine, Conditioner, Config, DrbgRandom, Mixture, Rng, Seeded, Supply};
+use qhal_entropy::{Combine, Conditioner, Conditioning, Config, DrbgRandom, Mixture, Rng, Seeded, Supply};
 use rand_core::{TryCryptoRng, TryRng};
 
 fn seconds(count: u64) -> Duration {
@@ -106,9 +106,10 @@ fn a_block_of_a_new_epoch_has_no_older_sample() {
     blocks.clear();
     feeder.step(seconds(0), 1, &mut blocks);
     let mut expected = Vec::new();
-    let mut conditioner = Conditioner::new(qhal::MinEntropy::new(8.0, 8).unwrap()).unwrap();
+    let mut conditioner =
+        Conditioner::new(qhal::MinEntropy::new(8.0, 8).unwrap(), &Conditioning::Sha256).unwrap();
     // 1024 samples were read for the start-up test; both steps before took theirs from those.
-    conditioner.absorb(&all[1024..1024 + 160], |block| expected.push(*block));
+    conditioner.absorb(&all[1024..1024 + 160], |block| expected.push(*block)).unwrap();
     assert_eq!(blocks.iter().map(|block| **block).collect::<Vec<_>>(), expected);
 }
 

@@ -1,4 +1,4 @@
-//! The Toeplitz extractor against products that SciPy and NumPy made (`data/toeplitz.py`).
+//! The Toeplitz extractor against products that others made: SciPy and NumPy (`data/toeplitz.py`), and with the highest bits first.
 
 #![allow(clippy::unwrap_used, reason = "the normal way to fail in a test")]
 
@@ -38,4 +38,36 @@ fn products_equal_those_of_scipy() {
         cases += 1;
     }
     assert_eq!(cases, 16);
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    hex.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
+/// The first `bits` bits of `bytes`, whose highest bits come first, in our order.
+fn lowest_first(bytes: &[u8], bits: usize) -> Vec<u8> {
+    let mut turned: Vec<u8> = bytes.iter().map(|byte| byte.reverse_bits()).collect();
+    if !bits.is_multiple_of(8) {
+        *turned.last_mut().unwrap() &= (1 << (bits % 8)) - 1;
+    }
+    turned
+}
+
+#[test]
+fn products_of_other_bit_orders_are_ours_turned_round() {
+    let mut cases = 0;
+    for line in include_str!("data/toeplitz_msb.txt").lines().filter(|line| !line.starts_with('#')) {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let (n, m): (usize, usize) = (fields[0].parse().unwrap(), fields[1].parse().unwrap());
+        let seed = lowest_first(&bytes(fields[3]), n + m - 1);
+        let mut out = vec![0xEE; m.div_ceil(8)];
+        let matrix = Toeplitz::new(n, m, &seed).unwrap();
+        matrix.extract(&lowest_first(&bytes(fields[2]), n), &mut out).unwrap();
+        assert_eq!(hex(&lowest_first(&out, out.len() * 8)), fields[4], "{n} -> {m}");
+        cases += 1;
+    }
+    assert_eq!(cases, 2);
 }

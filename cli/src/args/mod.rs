@@ -27,7 +27,8 @@ pub(crate) use link::{
 };
 pub(crate) use negotiate::NegotiateArgs;
 pub(crate) use rng::{
-    AssessArgs, CombineArg, FeedArgs, Format, OutputArg, ReadArgs, RecordArgs, RngCommand, TestArgs,
+    AssessArgs, CombineArg, ConditionerArg, FeedArgs, Format, OutputArg, ReadArgs, RecordArgs, RngCommand,
+    TestArgs,
 };
 pub(crate) use run::{EngineArgs, PrecisionArg, RunArgs, Show};
 pub(crate) use serve::ServeArgs;

@@ -122,7 +122,7 @@ pub(crate) struct TestArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct FeedArgs {
-    /// Bits of entropy to credit for each 32 bytes, 0 to 256 [default: 256 for hardware, else 0].
+    /// Bits of entropy to credit for each 32 bytes, 0 to 256 [default: 256 for hardware (255 from an extractor), else 0].
     #[arg(long, value_name = "BITS")]
     pub(crate) credit: Option<u32>,
     /// Feed once and end.
@@ -159,6 +159,14 @@ impl From<OutputArg> for Output {
             OutputArg::Drbg => Self::Drbg,
         }
     }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConditionerArg {
+    /// A vetted hash: full entropy.
+    Sha256,
+    /// A seeded extractor: uniform by a theorem, and not vetted.
+    Toeplitz,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -12,7 +12,7 @@ mod kme;
 mod link;
 mod native;
 mod negotiate;
-mod rng;
+pub(crate) mod rng;
 mod run;
 mod serve;
 mod show;

@@ -100,13 +100,13 @@ impl Metrics {
         family(
             "qhal_device_blocks_total",
             "counter",
-            "Blocks of 256 bits of full entropy made.",
+            "Conditioned blocks of 256 bits made.",
             &of_seats(&|seat| seat.totals.blocks as f64),
         );
         family(
             "qhal_pool_bytes",
             "gauge",
-            "Bytes of full entropy that lie ready.",
+            "Conditioned bytes that lie ready.",
             &[(String::new(), app.view.ready() as f64)],
         );
         family(

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::drawer::Drawn;
+use super::settings::Settings;
 use crate::hex;
 
 /// What is signed begins with this, so that no other text of ours can pass for a receipt.
@@ -87,8 +88,8 @@ impl Signer {
             .map_err(|cause| Error::new(ErrorKind::Other, "the public key cannot be written").because(cause))
     }
 
-    /// A receipt for what was drawn, at `now_ms` milliseconds since 1970.
-    pub(crate) fn sign(&self, drawn: &Drawn, output: &str, fresh: bool, now_ms: u64) -> Receipt {
+    /// A receipt for what was drawn under `settings`, at `now_ms` milliseconds since 1970.
+    pub(crate) fn sign(&self, drawn: &Drawn, settings: &Settings, fresh: bool, now_ms: u64) -> Receipt {
         let lineage = &drawn.lineage;
         let text = json!({
             "version": 1,
@@ -101,7 +102,8 @@ impl Signer {
             "provenance": lineage.provenance.as_str(),
             "quantum_origin": lineage.origin().as_str(),
             "fallback": lineage.fallback,
-            "output": output,
+            "output": settings.output.as_str(),
+            "conditioner": settings.conditioning.as_str(),
             "fresh": fresh,
         })
         .to_string();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use qhal::{Error, ErrorKind, Result};
 use qhal_backends::random::Output;
+use qhal_entropy::Conditioning;
 
 use super::access::{Tokens, VARIABLE};
 use super::tls;
@@ -48,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) receipt_key: Option<PathBuf>,
     /// What kind of bytes are given.
     pub(crate) output: Output,
+    /// What conditions them.
+    pub(crate) conditioning: Conditioning,
     /// Threads that serve.
     pub(crate) threads: usize,
 }
@@ -92,6 +95,7 @@ impl Settings {
             patience: Duration::from_millis(within("patience_ms", section.patience_ms, 5000, 1..=600_000)?),
             receipt_key: section.receipt_key.clone(),
             output,
+            conditioning: Conditioning::default(),
             threads: 2,
         };
         settings.check(section)?;

@@ -1,4 +1,4 @@
-//! What the command keeps between two runs: leases and jobs, in the folder for state.
+//! What the command keeps between two runs: leases, jobs and the seed of an extractor, in the folder for state.
 
 pub(crate) mod jobs;
 
@@ -18,7 +18,7 @@ pub(crate) fn folder() -> Result<PathBuf> {
         .or_else(|| set("XDG_STATE_HOME").map(|folder| folder.join("qhal")))
         .or_else(|| set("HOME").map(|home| home.join(".local/state/qhal")))
         .ok_or_else(|| {
-            let message = "there is no folder for leases and jobs: set QHAL_STATE_DIR or HOME";
+            let message = "there is no folder for what is kept between runs: set QHAL_STATE_DIR or HOME";
             Error::new(ErrorKind::NotFound, message)
         })
 }

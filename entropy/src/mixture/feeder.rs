@@ -9,7 +9,7 @@ use crate::conditioner::{BLOCK_BYTES, Conditioner};
 use crate::config::Config;
 use crate::tap::Tap;
 
-/// 256 bits of full entropy, wiped when dropped.
+/// 256 conditioned bits, of full entropy where the component is vetted; wiped when dropped.
 pub type Block = Zeroizing<[u8; BLOCK_BYTES]>;
 
 /// The first pause after a device was lost; it doubles with every failure that follows soon.
@@ -21,7 +21,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A device that has served for so long begins again with the first pause.
 const SETTLED: Duration = Duration::from_secs(60);
 
-/// Blocks that one step gathers samples for.
+/// Blocks that one step gathers samples for; an extractor's round, where that is more.
 const BLOCKS_A_STEP: usize = 4;
 
 /// An open source, and whether it stands in for hardware that was not there.
@@ -198,11 +198,8 @@ impl Feeder {
     fn begin(&mut self, now: Duration, epoch: u64) -> Result<Event> {
         let Opened { source, fallback } = self.open.open()?;
         let device = source.descriptor().clone();
-        let conditioner = self
-            .config
-            .credit(source.claimed_min_entropy())
-            .and_then(Conditioner::new)
-            .map_err(|error| error.on(&device.id))?;
+        let conditioner =
+            self.config.conditioner(source.claimed_min_entropy()).map_err(|error| error.on(&device.id))?;
         let mut tap = Tap::new(source, &self.config)?;
         if let Err(error) = tap.start() {
             self.totals = with(self.totals, &tap);
@@ -210,11 +207,7 @@ impl Feeder {
             return Err(error);
         }
         self.totals.admissions = self.totals.admissions.saturating_add(1);
-        self.scratch =
-            Zeroizing::new(vec![
-                0;
-                conditioner.samples_per_block().saturating_mul(BLOCKS_A_STEP).min(1 << 16)
-            ]);
+        self.scratch = Zeroizing::new(vec![0; conditioner.samples_for(BLOCKS_A_STEP).min(1 << 16)]);
         let serving = Serving { id: device.id.clone(), tap, conditioner, since: now, epoch };
         self.state = State::Serving(Box::new(serving));
         Ok(Event::Admitted { device, fallback })
@@ -249,9 +242,9 @@ impl Serving {
         let samples = scratch.get_mut(..wanted).unwrap_or_default();
         let got = self.tap.read(samples)?;
         let fresh = samples.get_mut(..got).unwrap_or_default();
-        self.conditioner.absorb(fresh, |block| blocks.push(Block::new(*block)));
+        let outcome = self.conditioner.absorb(fresh, |block| blocks.push(Block::new(*block)));
         fresh.zeroize();
-        Ok(())
+        outcome
     }
 }
 

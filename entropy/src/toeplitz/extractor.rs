@@ -56,7 +56,19 @@ impl Extractor {
     /// # Errors
     /// Those of [`sizes`](Self::sizes) and [`Toeplitz::new`].
     pub fn new(credit: MinEntropy, samples: usize, log2_epsilon: u32, seed: &[u8]) -> Result<Self> {
-        let (inputs, outputs) = Self::sizes(credit, samples, log2_epsilon)?;
+        let (_, outputs) = Self::sizes(credit, samples, log2_epsilon)?;
+        Self::of_size(credit, samples, outputs, log2_epsilon, seed)
+    }
+
+    /// As [`new`](Self::new), with `outputs` bits out: whole bytes, and not more than [`sizes`](Self::sizes) allows.
+    pub(crate) fn of_size(
+        credit: MinEntropy,
+        samples: usize,
+        outputs: usize,
+        log2_epsilon: u32,
+        seed: &[u8],
+    ) -> Result<Self> {
+        let inputs = samples.saturating_mul(usize::from(credit.sample_bits()));
         Ok(Self {
             matrix: Toeplitz::new(inputs, outputs, seed)?,
             sample_bits: credit.sample_bits(),
@@ -72,6 +84,11 @@ impl Extractor {
     /// Bytes of seed that this extractor was made from.
     pub fn seed_bytes(&self) -> usize {
         seed_bytes(self.matrix.inputs(), self.matrix.outputs())
+    }
+
+    /// Samples of the block that is not complete.
+    pub fn pending(&self) -> usize {
+        self.pending
     }
 
     /// Samples that go into one block.

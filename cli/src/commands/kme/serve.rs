@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::args::KmeServeArgs;
 use crate::audit::AuditFile;
+use crate::commands::rng::conditioning;
 use crate::commands::rng::read::{entropy_config, open_source};
 use crate::context::{Context, LINK_POLICY};
 use crate::failure::{Failure, Outcome};
@@ -112,7 +113,11 @@ fn supplies(context: &Context, settings: &Settings) -> Outcome<Vec<(String, Supp
 fn generator(context: &Context, settings: &Settings) -> Outcome<Box<dyn SecureRandom>> {
     let spec = settings.kme.random.as_deref().map(parsed::<DeviceSpec>).transpose()?;
     let (source, descriptor) = open_source(&context.registry()?, policy(settings)?, spec.as_ref())?;
-    match Random::new(source, Output::Drbg, &entropy_config(context)?)? {
+    let config = entropy_config(context)?;
+    if let Some(words) = conditioning::in_words(&config.conditioning) {
+        report::note(format!("{}: {words}", descriptor.id));
+    }
+    match Random::new(source, Output::Drbg, &config)? {
         Random::Drbg(random) => Ok(random),
         Random::Raw(_) | Random::Conditioned(_) => {
             Err(Failure::usage(format!("{} gave no DRBG output", descriptor.id)))

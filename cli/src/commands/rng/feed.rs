@@ -6,27 +6,31 @@ use qhal::{Descriptor, Error, ErrorKind, Provenance};
 use qhal_backends::catalog;
 use qhal_backends::kernel_pool::KernelPool;
 use qhal_backends::random::{Output, Random};
+use qhal_entropy::Conditioning;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::conditioning;
 use super::read::{entropy_config, open_source, origin_in_words};
 use crate::args::FeedArgs;
 use crate::context::{Context, RNG_POLICY};
 use crate::failure::{Failure, Outcome};
 use crate::{interrupt, report};
 
-/// Bytes of one feeding: conditioned, so each holds eight bits of the min-entropy that the device's assessment backs. The
-/// kernel keeps no more than 256 bits.
+/// Bytes of one feeding: conditioned, so each holds eight bits of the min-entropy that the device's assessment backs, or a
+/// little less where the component is not vetted. The kernel keeps no more than 256 bits.
 const BYTES: usize = 32;
 
 /// How often Ctrl-C is looked at between two feedings.
 const LOOK: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(context: &Context, args: &FeedArgs) -> Outcome {
-    let most = 8 * BYTES as u32;
+    let config = entropy_config(context)?;
+    let most = most(&config.conditioning);
     if args.credit.is_some_and(|bits| bits > most) {
         return Err(Failure::usage(format!(
-            "at most {most} bits can be credited: {BYTES} bytes are given at a time, conditioned to full entropy"
+            "at most {most} bits can be credited: {BYTES} bytes are given at a time, conditioned by {}",
+            config.conditioning.as_str()
         )));
     }
     let policy = args.policy.policy.or(context.config.rng.policy).unwrap_or(RNG_POLICY);
@@ -34,7 +38,7 @@ pub(crate) fn run(context: &Context, args: &FeedArgs) -> Outcome {
     let (source, descriptor) = open_source(&catalog::registry(&context.options(None)?), policy, spec)?;
     let credit = credit(&descriptor, args.credit, most)?;
     let pool = if args.dry_run { None } else { Some(KernelPool::open()?) };
-    let mut random = Random::new(source, Output::Conditioned, &entropy_config(context)?)?;
+    let mut random = Random::new(source, Output::Conditioned, &config)?;
     let mut fed = 0u64;
     loop {
         let begun = Instant::now();
@@ -48,7 +52,7 @@ pub(crate) fn run(context: &Context, args: &FeedArgs) -> Outcome {
             }
         }
         fed += 1;
-        tell(context, &descriptor, &random, credit, args)?;
+        tell(context, &descriptor, &random, credit, args, &config.conditioning)?;
         if args.once || !wait(begun, args.interval) {
             break;
         }
@@ -59,6 +63,11 @@ pub(crate) fn run(context: &Context, args: &FeedArgs) -> Outcome {
         report::note(format!("fed {feedings}"));
     }
     Ok(())
+}
+
+/// The most whole bits that one feeding is credited with by SP 800-90B: 256, or 255 where the component is not vetted.
+fn most(conditioning: &Conditioning) -> u32 {
+    (conditioning.credit_per_byte() * BYTES as f64) as u32
 }
 
 /// The bits to credit for each feeding.
@@ -83,6 +92,7 @@ fn tell(
     random: &Random,
     credit: u32,
     args: &FeedArgs,
+    conditioning: &Conditioning,
 ) -> Outcome {
     let available = KernelPool::available();
     let statistics = random.statistics();
@@ -94,6 +104,7 @@ fn tell(
             "origin": descriptor.origin.as_str(),
             "bytes": BYTES,
             "credited_bits": credit,
+            "conditioner": conditioning::summary(conditioning, random.conditioner()),
             "dry_run": args.dry_run,
             "kernel_entropy_bits": available,
             "health": {"state": "good", "samples": statistics.samples, "failures": statistics.failures()},
@@ -101,6 +112,7 @@ fn tell(
     }
     let what = if args.dry_run { "would feed" } else { "fed" };
     let now = available.map_or_else(String::new, |bits| format!("; the kernel counts {bits} bits"));
+    let how = conditioning::in_words(conditioning).map_or_else(String::new, |words| format!("; {words}"));
     let why = match (credit, descriptor.provenance) {
         (0, Provenance::Unverified | Provenance::Remote) if args.credit.is_none() => {
             " (nothing proves that it is hardware here; --credit BITS if you know better)"
@@ -108,7 +120,7 @@ fn tell(
         _ => "",
     };
     report::line(format!(
-        "{what} {BYTES} bytes of {}, {}, {}, for a credit of {credit} bits{why}{now}",
+        "{what} {BYTES} bytes of {}, {}, {}, for a credit of {credit} bits{why}{now}{how}",
         descriptor.id,
         descriptor.provenance_with_evidence(),
         origin_in_words(descriptor),

@@ -1,6 +1,7 @@
 //! `qhal rng`: random numbers.
 
 mod assess;
+pub(crate) mod conditioning;
 mod feed;
 pub(super) mod read;
 mod reader;

@@ -12,7 +12,7 @@ use qhal_entropy::{Alpha, Config};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{reader::Reader, several};
+use super::{conditioning, reader::Reader, several};
 use crate::args::{Format, ReadArgs};
 use crate::commands::show;
 use crate::context::Context;
@@ -45,14 +45,19 @@ pub(crate) fn run(context: &Context, args: &ReadArgs) -> Outcome {
     if args.signed {
         options.read_signed()?;
     }
+    let output = args.output.or(context.config.rng.output).map(Output::from);
+    let config = match output {
+        Some(Output::Raw) => raw_config(context)?,
+        _ => entropy_config(context)?,
+    };
     let plan = several::plan(
         context,
         &several::Choice {
             devices: &args.devices,
             combine: args.combine,
             policy: args.policy.policy,
-            output: args.output.map(Output::from),
-            config: entropy_config(context)?,
+            output,
+            config,
         },
     )?;
     let mut reader = Reader::open(&options, &plan, args.signed)?;
@@ -79,11 +84,13 @@ pub(crate) fn run(context: &Context, args: &ReadArgs) -> Outcome {
             format!("{}, {}, {}", device.id, device.provenance_with_evidence(), origin_in_words(device))
         })
         .collect();
+    let conditioned = conditioning::in_words(&plan.config.conditioning);
     report::note(format!(
-        "{} of {} output from {}; {samples} samples passed the health tests",
+        "{} of {} output from {}; {samples} samples passed the health tests{}",
         units::bytes_for_people(args.bytes),
         plan.output.as_str(),
         devices.join(" and "),
+        conditioned.map_or_else(String::new, |words| format!("; {words}")),
     ));
     reader.close()?;
     Ok(())
@@ -108,8 +115,14 @@ pub(crate) fn open_source(
     }
 }
 
-/// The settings of the health tests and the DRBG.
+/// The settings of the health tests, the conditioning component and the DRBG.
 pub(crate) fn entropy_config(context: &Context) -> Outcome<Config> {
+    let conditioning = conditioning::chosen(&context.config.rng)?;
+    Ok(Config { conditioning, ..raw_config(context)? })
+}
+
+/// The settings where nothing is conditioned, so that no seed is looked for either.
+pub(super) fn raw_config(context: &Context) -> Outcome<Config> {
     let section = &context.config.rng;
     let mut config = Config { assessed: section.assessed, ..Config::default() };
     if let Some(exponent) = section.alpha_exponent {
@@ -148,6 +161,9 @@ fn summary(reader: &Reader, plan: &Plan, args: &ReadArgs) -> serde_json::Value {
         "signed": args.signed,
         "health": {"state": "good", "samples": samples, "failures": failures},
     });
+    if plan.output != Output::Raw {
+        document["conditioner"] = conditioning::summary(&plan.config.conditioning, reader.conditioner());
+    }
     if devices.len() > 1 {
         document["combine"] = json!(plan.combine.as_str());
         document["devices"] = devices.iter().map(show::descriptor).collect();

@@ -6,6 +6,7 @@ use qhal::{Descriptor, Result, SecureRandom};
 use qhal_backends::ensemble::{Ensemble, Plan};
 use qhal_backends::random::Random;
 use qhal_backends::{Options, catalog};
+use qhal_entropy::Conditioner;
 
 use super::{read, several};
 use crate::failure::{Failure, Outcome};
@@ -53,6 +54,14 @@ impl Reader {
         match self {
             Self::One(random, _) => random.fill(out),
             Self::Several(ensemble, _) => ensemble.fill(out),
+        }
+    }
+
+    /// What conditions the samples of one device.
+    pub(super) fn conditioner(&self) -> Option<&Conditioner> {
+        match self {
+            Self::One(random, _) => random.conditioner(),
+            Self::Several(..) => None,
         }
     }
 

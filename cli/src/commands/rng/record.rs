@@ -11,7 +11,7 @@ use qhal_entropy::assess::RESTARTS;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::read::{entropy_config, open_source, origin_in_words};
+use super::read::{open_source, origin_in_words, raw_config};
 use super::sidecar::{Judged, Sidecar};
 use crate::args::{PolicyArgs, RecordArgs};
 use crate::context::{Context, RNG_POLICY};
@@ -77,7 +77,7 @@ fn tested(
     let mut sidecar = Sidecar::begin(&*source, &properties, now_ms());
     let start = Instant::now();
     let mut digest = Sha256::new();
-    let mut tested = Random::new(source, Output::Raw, &entropy_config(context)?)?;
+    let mut tested = Random::new(source, Output::Raw, &raw_config(context)?)?;
     let bar = report::progress(count);
     let mut samples = zeroize::Zeroizing::new(vec![0; CHUNK]);
     let mut left = count;

@@ -69,7 +69,7 @@ pub(crate) async fn random(
         let mut response = with_type(StatusCode::OK, kind, body);
         say_origin(response.headers_mut(), &app, &drawn.lineage, asked.fresh);
         if asked.receipt {
-            let receipt = app.signer.sign(&drawn, app.settings.output.as_str(), asked.fresh, app.now_ms());
+            let receipt = app.signer.sign(&drawn, &app.settings, asked.fresh, app.now_ms());
             response.headers_mut().insert("qhal-receipt", visible(&receipt.text));
             response.headers_mut().insert("qhal-receipt-signature", visible(&receipt.signature));
         }

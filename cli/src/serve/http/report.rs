@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Problem, json, with_type};
 use super::caller::Caller;
+use crate::commands::rng::conditioning;
 use crate::serve::app::App;
 
 /// The description of the API in OpenAPI 3.1.
@@ -44,6 +45,7 @@ pub(crate) async fn status(State(app): State<Arc<App>>, caller: Result<Caller, P
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_s": app.uptime().as_secs(),
         "output": app.settings.output.as_str(),
+        "conditioner": conditioning::summary(&app.settings.conditioning, None),
         "devices": app.view.seats().iter().map(seat).collect::<Vec<_>>(),
         "provenance": lineage.as_ref().map(|lineage| lineage.provenance.as_str()),
         "quantum_origin": lineage.as_ref().map(|lineage| lineage.origin().as_str()),
