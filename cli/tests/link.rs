@@ -46,22 +46,40 @@ const STREAM: &str = "f81d4fae-7dec-4d0e-a765-00a0c91e6bf6";
 
 /// A lab of two key managers at free ports that run, and the addresses of both as devices: for keys, and for key streams.
 fn lab(folder: &Path, more: &[&str]) -> (Background, [String; 2], [String; 2]) {
+    changed_lab(folder, more, |text| text)
+}
+
+/// The same, with configurations that are changed before they are used; what the key managers say is beside them.
+fn changed_lab(
+    folder: &Path,
+    more: &[&str],
+    change: impl Fn(String) -> String,
+) -> (Background, [String; 2], [String; 2]) {
     let name = folder.join("lab").display().to_string();
     let words = ["pki", "new", &name, "--kme", "kme-a", "--kme", "kme-b", "--sae", "alice", "--sae", "bob"];
     let made = qhal(&[&words[..], more].concat());
     assert!(made.status.success(), "{}", stderr(&made));
-    let [first, second, link, streams, other_streams] = free_ports();
+    let free: [u16; 5] = free_ports();
+    let [first, second, _, streams, other_streams] = free;
     let ports = [first, second];
     let mut children = Vec::new();
     for kme in ["kme-a", "kme-b"] {
         let path = folder.join(format!("lab/{kme}.toml"));
         let text = fs::read_to_string(&path).unwrap();
         let text = text.replacen("[kme]\n", &format!("[kme]\naudit = \"{kme}.jsonl\"\n"), 1);
-        let text = text.replace("8443", &first.to_string()).replace("8444", &second.to_string());
-        let text = text.replace("25575", &streams.to_string()).replace("25576", &other_streams.to_string());
-        fs::write(&path, text.replace("8445", &link.to_string())).unwrap();
+        // By way of words, since a free port may look like a usual one.
+        let usual = [8443, 8444, 8445, 25575, 25576].map(|port| format!("127.0.0.1:{port}\""));
+        let text = usual
+            .iter()
+            .zip('a'..)
+            .fold(text, |text, (port, word)| text.replace(port, &format!("@{word}\"")));
+        let text = free.iter().zip('a'..).fold(text, |text, (port, word)| {
+            text.replace(&format!("@{word}\""), &format!("127.0.0.1:{port}\""))
+        });
+        fs::write(&path, change(text)).unwrap();
         let arguments = ["kme", "serve", "--config", path.to_str().unwrap()];
-        children.push(command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        let said = fs::File::create(folder.join(format!("lab/{kme}.err"))).unwrap();
+        children.push(command(&arguments).stdout(Stdio::null()).stderr(said).spawn().unwrap());
     }
     for (own, peer) in [("alice", "bob"), ("bob", "alice")] {
         let files = format!("ca = \"ca.pem\"\ncertificate = \"{own}.pem\"\nkey = \"{own}.key\"\n");
@@ -192,6 +210,28 @@ fn two_key_managers_give_keys_of_a_simulated_link_and_say_so() {
     }
     let three = ["pki", "new", "elsewhere", "--kme", "a", "--kme", "b", "--kme", "c", "--simulated-link"];
     assert_fails(&qhal(&three), 2, &["two ends"]);
+}
+
+#[test]
+fn an_attack_on_the_link_is_named_by_both_key_managers_and_leaves_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let attack = |text: String| match text.contains("end = \"transmitter\"") {
+        true => text.replace("distance_km = 25", "distance_km = 25\nattack = \"intercept-resend\""),
+        false => text,
+    };
+    let (_running, devices, _) = changed_lab(folder.path(), &["--simulated-link"], attack);
+    let until = Instant::now() + Duration::from_secs(120);
+    for kme in ["kme-a", "kme-b"] {
+        let path = folder.path().join(format!("lab/{kme}.err"));
+        let said = || fs::read_to_string(&path).unwrap();
+        while !said().contains("the link has no key left: intercept-resend: the QBER is") {
+            assert!(Instant::now() < until, "{kme} says: {}", said());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    let alice = folder.path().join("lab/alice.toml").display().to_string();
+    let get = ["link", "get", "--policy", "prefer-hardware", "--config", &alice, "--device", &devices[0]];
+    assert_fails(&qhal(&get), 1, &["not enough key material"]);
 }
 
 #[test]
