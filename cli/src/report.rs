@@ -1,6 +1,7 @@
 //! The only place that writes to standard output: lines, tables, JSON documents and bytes.
 
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -36,6 +37,16 @@ pub(crate) fn note(text: impl AsRef<str>) {
     let dim = anstyle::Style::new().dimmed();
     // A closed standard error must not stop the command.
     let _ = writeln!(anstream::stderr(), "{dim}{}{dim:#}", text.as_ref());
+}
+
+/// A warning that is said once, however often a program has reason to: that a simulation stands in does not become truer.
+pub(crate) fn warning_once(text: String) {
+    static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if !said.contains(&text) {
+        warning(&text);
+        said.push(text);
+    }
 }
 
 /// Says something that must not be overlooked, on standard error.

@@ -104,7 +104,7 @@ pub(crate) fn open_source(
 ) -> Outcome<(Box<dyn EntropySource>, Descriptor)> {
     let selected = select(registry, Kind::Entropy, policy, spec)?;
     if let Some(announcement) = selected.announcement() {
-        report::warning(announcement);
+        report::warning_once(announcement);
     }
     match selected.device {
         OpenDevice::Entropy(source) => {
