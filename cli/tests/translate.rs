@@ -9,6 +9,22 @@ use common::{assert_fails, json, qhal, qhal_with_input, stderr};
 const GHZ: &str = "OPENQASM 2.0;\ninclude \"qelib1.inc\";\nqreg q[3];\ncreg c[3];\nh q[0];\ncx q[0],q[1];\ncx q[0],q[2];\n\
                    measure q -> c;\n";
 
+/// A program for a large chip uses few of its qubits, and runs here all the same.
+#[test]
+fn what_was_translated_to_a_large_chip_runs_in_simulation() {
+    for (chip, qubits) in [("quantinuum", 56), ("ibm-heron", 156)] {
+        let native = qhal_with_input(&["translate", "-", "--to", chip], GHZ);
+        let native = String::from_utf8(native.stdout).unwrap();
+        assert!(native.contains(&format!("qreg q[{qubits}];")), "{native}");
+        let counts = json(&qhal_with_input(&["run", "-", "--shots", "100", "--json"], &native));
+        let outcomes: Vec<&String> = counts["counts"].as_object().unwrap().keys().collect();
+        assert_eq!(outcomes, ["000", "111"], "{chip}");
+        // What is asked of the whole register needs it whole.
+        let whole = qhal_with_input(&["run", "-", "--show", "probabilities"], &native);
+        assert_fails(&whole, 1, &[&format!("{qubits} qubits")]);
+    }
+}
+
 #[test]
 fn the_document_has_the_words_of_the_contract() {
     let folder = tempfile::tempdir().unwrap();

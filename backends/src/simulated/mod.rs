@@ -6,6 +6,7 @@ mod entropy;
 mod link;
 mod noise;
 mod processor;
+mod used;
 
 pub use crate::link::{Alarm, LinkReport};
 pub(crate) use chip::imitates;

@@ -19,6 +19,7 @@ use qhal_simulator::noise::NoisyProgram;
 
 use super::entropy::operating_system_seed;
 use super::processor::{ProcessorSettings, Request, circuit_of, run};
+use super::used::{compact, used_qubits};
 use qhal_drivers::processor::jobs::Jobs;
 
 pub(super) use profile::{known, load};
@@ -131,7 +132,7 @@ impl Processor for SimulatedChip {
         let circuit = circuit_of(program).map_err(on_this)?;
         self.accepted(&circuit, wanted).map_err(on_this)?;
         let begun = Instant::now();
-        let used = program::used_qubits(&circuit);
+        let used = used_qubits(&circuit);
         let noisy = program::noisy(&circuit, &self.target, &used).map_err(on_this)?;
         let seed = seed.map_or_else(operating_system_seed, Ok)?;
         let options = self.settings.options();
@@ -140,7 +141,7 @@ impl Processor for SimulatedChip {
         if noisy.is_ideal() {
             // The description has no figures, so nothing goes wrong: the whole engine is there for that.
             let simulator = Simulator::new(options)?;
-            let small = program::compact(&circuit, &used).map_err(on_this)?;
+            let small = compact(&circuit, &used).map_err(on_this)?;
             let plan = simulator.plan(&small).map_err(too_large)?;
             let request = Request { shots, seed, wanted, compile: begun.elapsed() };
             let method = format!(

@@ -5,55 +5,12 @@
 //! instruction a qubit is in |0⟩, where nothing happens to it. Measurements are read wrongly as often as the figures say.
 //! What has no figure counts as perfect; measurements and resets take no time, as in the estimate of a translation.
 
-use std::collections::BTreeSet;
-
 use qhal::circuit::Operation;
 use qhal::{Circuit, Error, ErrorKind, Result};
 use qhal_compiler::translate::{Sites, Target, as_late_as_possible};
 use qhal_simulator::noise::{NoisyProgram, Readout, Relaxation, depolarizing_rest};
 
-/// The qubits that anything happens to, ascending.
-pub(super) fn used_qubits(circuit: &Circuit) -> Vec<u32> {
-    let mut used = BTreeSet::new();
-    for instruction in circuit.instructions() {
-        match instruction.operation {
-            Operation::Barrier { .. } | Operation::Delay { .. } => {}
-            operation => used.extend(operation.qubits().iter().copied()),
-        }
-    }
-    used.into_iter().collect()
-}
-
-/// The numbers of qubits among those that are used; `None` where one is not.
-fn numbers(qubits: &[u32], used: &[u32]) -> Option<Vec<u32>> {
-    qubits.iter().map(|qubit| used.binary_search(qubit).ok().map(|at| at as u32)).collect()
-}
-
-/// The same circuit on the used qubits alone; barriers and delays are left out, without noise they do nothing.
-pub(super) fn compact(circuit: &Circuit, used: &[u32]) -> Result<Circuit> {
-    let mut small = Circuit::with_size(used.len() as u32, 0);
-    for register in circuit.bit_registers() {
-        // The only quantum register is called `q`; nobody sees the names.
-        let name = if register.name == "q" { "q_bits" } else { register.name.as_str() };
-        small.add_bits(name, register.size)?;
-    }
-    for instruction in circuit.instructions() {
-        let Some(qubits) = numbers(instruction.operation.qubits(), used) else { continue };
-        let operation = match instruction.operation {
-            Operation::Gate { gate, params, .. } => Operation::Gate { gate, params, qubits: &qubits },
-            Operation::Unitary { matrix, controls, .. } => {
-                Operation::Unitary { matrix, controls, qubits: &qubits }
-            }
-            Operation::Measure { bit, .. } => {
-                Operation::Measure { qubit: qubits.first().copied().unwrap_or(0), bit }
-            }
-            Operation::Reset { .. } => Operation::Reset { qubit: qubits.first().copied().unwrap_or(0) },
-            _ => continue,
-        };
-        small.push(operation, instruction.condition)?;
-    }
-    Ok(small)
-}
+use crate::simulated::used::numbers;
 
 /// What the chip does when it runs `circuit`, which fits it.
 pub(super) fn noisy(circuit: &Circuit, target: &Target, used: &[u32]) -> Result<NoisyProgram> {
@@ -127,6 +84,7 @@ pub(super) fn noisy(circuit: &Circuit, target: &Target, used: &[u32]) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulated::used::used_qubits;
 
     /// Exactly, the probabilities of tests/data/noise. qiskit-aer depolarizes first and relaxes then, here it is the other
     /// way round, which is where the last digits differ: by the product of both errors for each gate.
