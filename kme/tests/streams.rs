@@ -251,6 +251,26 @@ fn names_agreed_on_before_bring_both_together_whoever_is_first() {
 }
 
 #[test]
+fn an_application_takes_no_more_than_it_may_nor_uses_it_up() {
+    let lab = Lab::new();
+    let mut settings = lab.settings(0);
+    settings.saes[0].keys_per_second = Some(4);
+    let (a, b) = (lab.start_with(settings, 0, 1), lab.start(1, 2));
+    [&a, &b].into_iter().for_each(common::wait_for_keys);
+    let (mut alice, mut bob) = (App::new(&lab, "alice", &a), App::new(&lab, "bob", &b));
+    let Opened(_, _, _, id) = alice.open([ALICE, BOB], 32, 0, NOBODY);
+    bob.open([BOB, ALICE], 32, 0, id);
+    // Nine chunks to get to the tenth would be more than a second's worth.
+    assert_eq!(alice.get(id, 9, 0).0, 2);
+    assert_eq!((a.manager.waiting(), b.manager.waiting()), (0, 0), "nothing was made for it");
+    let taken = (0..8).filter(|index| alice.get(id, *index, 0).0 == 0).count();
+    assert!((1..8).contains(&taken), "{taken}");
+    let key = bob.key(id, 0);
+    wait("a second later there is more", || alice.get(id, taken as u32, 0).0 == 0);
+    assert_eq!(key.len(), 32);
+}
+
+#[test]
 fn after_a_close_the_other_end_takes_what_is_there() {
     let lab = Lab::new();
     let [a, b] = lab.both();

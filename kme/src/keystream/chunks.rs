@@ -34,7 +34,7 @@ enum Ready {
     /// It is here: its name as a key, and who opened the stream.
     Chunk(KeyId, Arc<str>),
     /// It has to be made, here or by the other key manager.
-    Missing { owned: bool, patience: Duration, changed: Arc<tokio::sync::Notify> },
+    Missing { owned: bool, skipped: u32, patience: Duration, changed: Arc<tokio::sync::Notify> },
 }
 
 impl Manager {
@@ -47,11 +47,17 @@ impl Manager {
         room: u32,
     ) -> Result<Chunk, Status> {
         let began = Instant::now();
+        let mut paid = 0;
         loop {
-            let (owned, patience, changed) = match self.ready(sae, stream, index)? {
+            let (owned, skipped, patience, changed) = match self.ready(sae, stream, index)? {
                 Ready::Chunk(id, opener) => return self.take_chunk(sae, stream, index, (&id, &opener), room),
-                Ready::Missing { owned, patience, changed } => (owned, patience, changed),
+                Ready::Missing { owned, skipped, patience, changed } => (owned, skipped, patience, changed),
             };
+            // Who asks ahead uses material up that nobody may come for: it counts as taken.
+            if skipped > paid {
+                self.charge(sae, stream, skipped - paid)?;
+                paid = skipped;
+            }
             let changed = changed.notified();
             tokio::pin!(changed);
             // On the list before anything is asked for, so that no ring is missed.
@@ -93,7 +99,8 @@ impl Manager {
             return Err(Status::PeerNotConnected);
         }
         let patience = Duration::from_millis(u64::from(found.qos.timeout_ms));
-        Ok(Ready::Missing { owned: found.owned, patience, changed: found.changed.clone() })
+        let (skipped, changed) = (index - found.next, found.changed.clone());
+        Ok(Ready::Missing { owned: found.owned, skipped, patience, changed })
     }
 
     /// Gives a chunk that is here.
@@ -121,10 +128,7 @@ impl Manager {
         let left = key.expires.saturating_duration_since(Instant::now());
         let metadata = self.metadata(&qos, self.chunk_lifetime(&qos).saturating_sub(left), &kme, room)?;
         let bytes = self.bytes(&key.place).ok_or(Status::InsufficientKey)?;
-        // A chunk counts as the keys of usual length that it could be.
-        let worth = (qos.chunk_bytes * 8).div_ceil(self.settings().kme.key_bits);
-        let application = self.sae(sae).map_err(|_| Status::NoConnection)?;
-        self.check_quota(application, worth).map_err(|_| Status::InsufficientKey)?;
+        self.charge(sae, stream, 1)?;
         let recorded = self.trail.note(|| {
             if **opener == *sae {
                 let bits = qos.chunk_bytes * 8;
@@ -144,6 +148,15 @@ impl Manager {
         let bits = 8 * bytes.len() as u64;
         lock(&self.consumption).add(Consumer::Stream(*stream), bits, SystemTime::now());
         Ok(Chunk { bytes, metadata })
+    }
+
+    /// Takes chunks off what an application may have; each counts as the keys of usual length that it could be.
+    fn charge(&self, sae: &str, stream: &KeyId, chunks: u32) -> Result<(), Status> {
+        let bytes = lock(&self.keystreams).get(stream).map(|found| found.qos.chunk_bytes);
+        let worth = (bytes.ok_or(Status::PeerNotConnected)? * 8).div_ceil(self.settings().kme.key_bits);
+        let application = self.sae(sae).map_err(|_| Status::NoConnection)?;
+        let outcome = self.check_quota(application, worth.saturating_mul(chunks));
+        outcome.map_err(|_| Status::InsufficientKey)
     }
 
     /// What is said of a chunk (§6.5): its age in milliseconds and the links it went over beyond the first; and where its bits came

@@ -11,6 +11,8 @@ use super::{Qos, StreamFigures};
 
 /// Streams at a time.
 const MOST_STREAMS: usize = 10_000;
+/// Streams that one application may have opened first: nobody keeps the others out.
+const MOST_OF_ONE: usize = 500;
 
 /// Whether an application is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +132,8 @@ impl KeyStreams {
 
     /// Puts a stream in; `false` when there are too many.
     pub(super) fn insert(&mut self, id: KeyId, stream: KeyStream) -> bool {
-        let room = self.by_id.len() < MOST_STREAMS;
+        let own = |other: &&KeyStream| other.parties[0].sae == stream.parties[0].sae;
+        let room = self.by_id.len() < MOST_STREAMS && self.by_id.values().filter(own).count() < MOST_OF_ONE;
         if room {
             self.by_id.insert(id, stream);
         }
@@ -223,6 +226,11 @@ mod tests {
         assert_eq!(streams.get(&id).unwrap().ends("alice"), Some([End::Open(None), End::Open(Some(8))]));
         assert!(streams.idle(Duration::from_secs(60)).is_empty());
         assert_eq!(streams.idle(Duration::ZERO).len(), 1);
+        for number in 0..=MOST_OF_ONE as u128 {
+            let fits = streams.insert(KeyId(number.to_be_bytes()), stream());
+            assert_eq!(fits, number < MOST_OF_ONE as u128);
+        }
+        streams.idle(Duration::ZERO);
         assert!(streams.get(&id).is_none());
     }
 }
