@@ -489,7 +489,7 @@ fn array_of(value: &Value) -> Kind {
         Value::Int(_) => Kind::Int(127),
         Value::Bool(_) => Kind::Bool,
         Value::Bits(bits) => Kind::Bit(Some(bits.len() as u32)),
-        Value::Angle(_) => Kind::Angle,
+        Value::Angle(_) => Kind::Angle(None),
         Value::Complex(_) => Kind::Complex,
         Value::Duration(_) => Kind::Duration,
         Value::Float(_) | Value::Nothing => Kind::Float,

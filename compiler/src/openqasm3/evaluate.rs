@@ -39,10 +39,7 @@ impl Machine<'_> {
             Type::Int(width) => Kind::Int(size(width, 127)?.unwrap_or(WORD)),
             Type::Uint(width) => Kind::Uint(size(width, 127)?.unwrap_or(WORD)),
             Type::Float => Kind::Float,
-            Type::Angle(width) => {
-                size(width, 127)?;
-                Kind::Angle
-            }
+            Type::Angle(width) => Kind::Angle(size(width, 127)?),
             Type::Complex => Kind::Complex,
             Type::Duration => Kind::Duration,
             Type::Stretch => {

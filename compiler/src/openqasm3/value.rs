@@ -34,7 +34,8 @@ pub(super) enum Kind {
     Int(u32),
     Uint(u32),
     Float,
-    Angle,
+    /// In turns of 2^−width, where it has a width.
+    Angle(Option<u32>),
     Complex,
     Duration,
     Array(Box<Kind>, Vec<usize>),
@@ -169,12 +170,15 @@ impl Value {
                 _ => Self::Int(wrapped(self.int(at)?, *width, matches!(to, Kind::Int(_)))),
             },
             Kind::Float => Self::Float(self.float(at)?),
-            Kind::Angle => match &self {
-                Self::Bits(bits) if bits.len() <= 120 => {
-                    Self::Angle(self.int(at)? as f64 / 2f64.powi(bits.len() as i32) * TAU)
-                }
-                _ => Self::Angle(self.float(at)?),
-            },
+            Kind::Angle(width) => {
+                let angle = match &self {
+                    Self::Bits(bits) if bits.len() <= 120 => {
+                        self.int(at)? as f64 / 2f64.powi(bits.len() as i32) * TAU
+                    }
+                    _ => self.float(at)?,
+                };
+                Self::Angle(width.map_or(angle, |width| held_in(angle, width)))
+            }
             Kind::Complex => Self::Complex(self.complex(at)?),
             Kind::Duration => Self::Duration(self.seconds(at)?),
             Kind::Array(of, sizes) => {
@@ -189,6 +193,15 @@ impl Value {
             }
         })
     }
+}
+
+/// An angle as so many bits hold it: the nearest multiple of 2π/2^width, from 0 up to 2π ("OpenQASM 3", types, angle).
+fn held_in(angle: f64, width: u32) -> f64 {
+    let steps = 2f64.powi(width.min(60) as i32);
+    // Beyond the digits of a double nothing is rounded.
+    let turns = angle / TAU;
+    let part = ((turns - turns.floor()) * steps).round_ties_even() / steps;
+    if part < 1.0 { part * TAU } else { 0.0 }
 }
 
 /// A number as so many bits hold it.

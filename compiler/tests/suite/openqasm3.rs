@@ -60,6 +60,29 @@ fn modifiers_mean_what_the_specification_says() {
     assert_same("qubit[2] q; ctrl @ inv @ sx q[0], q[1]; ctrl @ sx q[0], q[1];", "qubit[2] q;");
 }
 
+/// The specification, "Types and casting", angles: fixed-point numbers of turns, so that π/2 is "0100" in four bits.
+#[test]
+fn angles_of_so_many_bits_are_rounded_to_them() {
+    for (angle, held) in [
+        ("pi", "pi"),
+        ("pi/2", "pi/2"),
+        ("7*pi/8", "7*pi/8"),
+        ("0.4", "pi/8"),
+        ("-pi/8", "15*pi/8"),
+        ("5*pi", "pi"),
+        ("6.2", "0"),
+    ] {
+        let stored = format!("qubit q; angle[4] a = {angle}; p(a) q;");
+        assert_same(&stored, &format!("qubit q; p({held}) q;"));
+    }
+    // Without a width an angle is what it was; a wide one is exact to the last digits.
+    assert_same("qubit q; angle a = 0.4; p(a) q;", "qubit q; p(0.4) q;");
+    assert_same("qubit q; angle[64] a = 0.4; p(a) q;", "qubit q; p(0.4) q;");
+    assert_same("qubit q; angle[4] a = pi/8; a += 0.2; p(a) q;", "qubit q; p(pi/4) q;");
+    let bits = "qubit[1] q; bit[1] c; angle[4] a = pi/2; uint[4] n = uint[4](bit[4](a)); if (n == 4) { x q[0]; } c = measure q;";
+    assert_eq!(certain(bits), "1");
+}
+
 /// The definitions in the appendix `stdgates.inc` of the specification, under a control, where phases count.
 #[test]
 fn standard_gates_are_those_of_the_specification_phases_included() {
