@@ -10,7 +10,7 @@ use qhal_backends::simulated::{LinkProtocol, LinkSettings, simulate_and_record_l
 use qhal_backends::tags::{
     DistilSettings, Format, Recording, TagWriter, convert, correlate, distil, inspect, load,
 };
-use qhal_simulator::photonics::{ClockError, Detector, Fibre, PairLink, PairSource};
+use qhal_simulator::photonics::{Analysers, ClockError, Detector, Fibre, PairLink, PairSource};
 
 /// 1 ns.
 const WINDOW: u64 = 256;
@@ -27,6 +27,7 @@ fn example(efficiency: f64, seconds: f64, clock: ClockError, seed: u64) -> [Vec<
     };
     let link = PairLink {
         source: PairSource { rate: 1e6, visibility: 0.97, angle: 0.0 },
+        analysers: Analysers::Bbm92,
         fibres: [Fibre::standard(0.0); 2],
         losses: [0.0; 2],
         detectors: [detector(0.1), detector(efficiency)],
