@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the normal way to fail in a test")]
 
 use qhal::Provenance;
+use qhal_backends::link::LOCAL_LIMIT;
 use qhal_backends::simulated::{ATTACKS, LinkProtocol, LinkReport, LinkSettings, attack, simulate_link};
 
 fn link(protocol: LinkProtocol, distance_km: f64, seconds: f64, name: Option<&str>) -> LinkReport {
     let attack = name.map(|name| attack(name, 1.0).unwrap());
-    let settings = LinkSettings { protocol, distance_km, seconds, attack, seed: 5 };
+    let settings = LinkSettings { protocol, distance_km, seconds, chsh_limit: LOCAL_LIMIT, attack, seed: 5 };
     simulate_link(&settings, &mut |_| Ok(())).unwrap()
 }
 
@@ -44,6 +45,59 @@ fn pairs_give_a_key_after_the_ends_found_their_clocks() {
 }
 
 #[test]
+fn e91_violates_chsh_before_it_gives_a_key() {
+    let report = link(LinkProtocol::E91, 10.0, 2.0, None);
+    assert!(report.alarms.is_empty(), "{:?}", report.alarms);
+    // A visibility of 0.97, of which accidentals (singles of 1.4·10^6 and 8.5·10^5 a second in 1 ns) take 0.4 %.
+    let visibility = 1.0 - 2.0 * report.qber;
+    assert!((visibility - 0.966).abs() < 0.004, "{visibility}");
+    let (s, deviation) = report.chsh().unwrap();
+    assert!((s - 2.0 * std::f64::consts::SQRT_2 * 0.966).abs() < 5.0 * deviation, "{s} ± {deviation}");
+    assert!(deviation > 0.0 && s - 2.0 > 6.0 * deviation);
+    // Two of nine combinations.
+    let (pairs, share) = (report.detections as f64, 2.0 / 9.0);
+    let expected = (pairs * share, (pairs * share * (1.0 - share)).sqrt());
+    assert!((report.sifted_bits as f64 - expected.0).abs() < 5.0 * expected.1, "{report:?}");
+    // 1 - h((1 - V/√2)/2) - 1.05·h((1 - V)/2) = 0.25 of the sifted bits, and less of blocks as small as these.
+    let kept = report.secret_bits as f64 / report.sifted_bits as f64;
+    assert!((0.1..0.25).contains(&kept), "{kept}");
+    assert_eq!((report.blocks, report.blocks_with_key), (2, 2));
+    assert!(report.keys.iter().all(|key| key.provenance() == Provenance::Simulated));
+    assert!(link(LinkProtocol::Bbm92, 10.0, 0.1, None).chsh().is_none());
+}
+
+#[test]
+fn intercepted_pairs_of_e91_show_no_entanglement() {
+    let report = link(LinkProtocol::E91, 10.0, 0.5, Some("intercept-resend"));
+    let (s, deviation) = report.chsh().unwrap();
+    // Half of 2√2 at the most.
+    assert!(s < std::f64::consts::SQRT_2 + 5.0 * deviation, "{s} ± {deviation}");
+    assert!((report.qber - 0.25).abs() < 0.02, "{}", report.qber);
+    let names: Vec<&str> = report.alarms.iter().map(|alarm| alarm.name).collect();
+    assert_eq!(names, ["intercept-resend", "no-entanglement"]);
+    assert_eq!((report.secret_bits, report.blocks_with_key), (0, 0));
+}
+
+#[test]
+fn an_s_below_the_limit_is_an_alarm_and_limits_are_limits() {
+    let settings = LinkSettings {
+        protocol: LinkProtocol::E91,
+        distance_km: 10.0,
+        seconds: 0.5,
+        chsh_limit: 2.8,
+        attack: None,
+        seed: 5,
+    };
+    let report = simulate_link(&settings, &mut |_| Ok(())).unwrap();
+    assert_eq!((report.alarms.len(), report.alarms[0].name), (1, "no-entanglement"));
+    assert_eq!((report.secret_bits, report.blocks), (0, 2));
+    for wrong in [1.0, 3.0, f64::NAN] {
+        let settings = LinkSettings { chsh_limit: wrong, ..settings };
+        assert!(simulate_link(&settings, &mut |_| Ok(())).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn the_same_seed_is_the_same_link() {
     let (one, other) =
         (link(LinkProtocol::Bbm92, 10.0, 0.5, None), link(LinkProtocol::Bbm92, 10.0, 0.5, None));
@@ -60,10 +114,12 @@ fn every_attack_raises_its_alarm_and_leaves_no_key() {
         assert!(report.alarms.iter().any(|alarm| alarm.name == name), "{name}: {:?}", report.alarms);
         assert_eq!(report.secret_bits, 0, "{name}");
     }
-    for name in ["intercept-resend", "blinding", "time-shift"] {
-        let report = link(LinkProtocol::Bbm92, 5.0, 0.5, Some(name));
-        assert!(report.alarms.iter().any(|alarm| alarm.name == name), "{name}: {:?}", report.alarms);
-        assert_eq!(report.secret_bits, 0, "{name}");
+    for protocol in [LinkProtocol::Bbm92, LinkProtocol::E91] {
+        for name in ["intercept-resend", "blinding", "time-shift"] {
+            let report = link(protocol, 5.0, 0.5, Some(name));
+            assert!(report.alarms.iter().any(|alarm| alarm.name == name), "{name}: {:?}", report.alarms);
+            assert_eq!(report.secret_bits, 0, "{name}");
+        }
     }
 }
 
@@ -80,6 +136,7 @@ fn what_cannot_be_simulated_is_refused() {
         protocol: LinkProtocol::Bb84Decoy,
         distance_km,
         seconds,
+        chsh_limit: LOCAL_LIMIT,
         attack: None,
         seed: 1,
     };

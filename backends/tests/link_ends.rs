@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use qhal::conformance::key_link;
 use qhal::{Driver, ErrorKind, Health, KeyLink, Kind, OpenDevice, Result};
+use qhal_backends::link::LOCAL_LIMIT;
 use qhal_backends::simulated::{
     ATTACKS, EndSettings, LinkProtocol, LinkSettings, NoiseSettings, ProcessorSettings, Role,
     SimulatedDriver, attack, simulate_link_end,
@@ -48,6 +49,7 @@ impl Lab {
             protocol: LinkProtocol::Bb84Decoy,
             distance_km: 50.0,
             seconds: 0.0,
+            chsh_limit: LOCAL_LIMIT,
             attack: None,
             seed: 11,
         };
@@ -190,9 +192,11 @@ fn what_cannot_be_an_end_is_refused() {
     let open_to_all = lab.secret("open", "0123456789abcdef0123456789abcdef");
     std::fs::set_permissions(&open_to_all, std::fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(refused(with_secret(&open_to_all)).kind(), ErrorKind::Refused);
-    let mut pairs = lab.end(Role::Alice);
-    pairs.link.protocol = LinkProtocol::Bbm92;
-    assert_eq!(refused(pairs).kind(), ErrorKind::Unsupported);
+    for protocol in [LinkProtocol::Bbm92, LinkProtocol::E91] {
+        let mut pairs = lab.end(Role::Alice);
+        pairs.link.protocol = protocol;
+        assert_eq!(refused(pairs).kind(), ErrorKind::Unsupported);
+    }
     // An address that is in use.
     let _listener = TcpListener::bind(&lab.address).unwrap();
     assert_eq!(refused(lab.end(Role::Alice)).kind(), ErrorKind::Busy);

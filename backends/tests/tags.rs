@@ -5,12 +5,12 @@
 use std::fs::File;
 
 use qhal::{ErrorKind, Tag};
-use qhal_backends::link::{LinkReport, Receiver};
+use qhal_backends::link::{LOCAL_LIMIT, LinkReport, PairProtocol, Receiver};
 use qhal_backends::simulated::{LinkProtocol, LinkSettings, simulate_and_record_link};
 use qhal_backends::tags::{
     DistilSettings, Format, Recording, TagWriter, convert, correlate, distil, inspect, load,
 };
-use qhal_simulator::photonics::{ClockError, Detector, Fibre, PairLink, PairSource};
+use qhal_simulator::photonics::{Analysers, ClockError, Detector, Fibre, PairLink, PairSource};
 
 /// 1 ns.
 const WINDOW: u64 = 256;
@@ -27,6 +27,7 @@ fn example(efficiency: f64, seconds: f64, clock: ClockError, seed: u64) -> [Vec<
     };
     let link = PairLink {
         source: PairSource { rate: 1e6, visibility: 0.97, angle: 0.0 },
+        analysers: Analysers::Bbm92,
         fibres: [Fibre::standard(0.0); 2],
         losses: [0.0; 2],
         detectors: [detector(0.1), detector(efficiency)],
@@ -40,7 +41,8 @@ fn example(efficiency: f64, seconds: f64, clock: ClockError, seed: u64) -> [Vec<
 }
 
 fn settings(seed: u64) -> DistilSettings {
-    DistilSettings { window: WINDOW, receivers: [Receiver::default(); 2], seed }
+    let (protocol, chsh_limit) = (PairProtocol::Bbm92, LOCAL_LIMIT);
+    DistilSettings { protocol, chsh_limit, window: WINDOW, receivers: [Receiver::default(); 2], seed }
 }
 
 fn within(found: f64, expected: f64, deviation: f64, what: &str) {
@@ -92,9 +94,9 @@ fn coincidences_accidents_and_errors_are_those_of_the_worked_example() {
 }
 
 /// A simulated link of a second, with what its taggers sent.
-fn link(distance_km: f64, seconds: f64) -> (LinkReport, [Vec<Tag>; 2]) {
-    let settings =
-        LinkSettings { protocol: LinkProtocol::Bbm92, distance_km, seconds, attack: None, seed: 5 };
+fn link(protocol: LinkProtocol, distance_km: f64, seconds: f64) -> (LinkReport, [Vec<Tag>; 2]) {
+    let chsh_limit = LOCAL_LIMIT;
+    let settings = LinkSettings { protocol, distance_km, seconds, chsh_limit, attack: None, seed: 5 };
     let mut ends = [Vec::new(), Vec::new()];
     let report = simulate_and_record_link(&settings, &mut |_| Ok(()), &mut |a, b| {
         ends[0].extend_from_slice(a);
@@ -107,7 +109,7 @@ fn link(distance_km: f64, seconds: f64) -> (LinkReport, [Vec<Tag>; 2]) {
 #[test]
 fn files_give_the_key_that_the_link_gave_which_wrote_them() {
     let folder = tempfile::tempdir().unwrap();
-    let (simulated, ends) = link(20.0, 1.5);
+    let (simulated, ends) = link(LinkProtocol::Bbm92, 20.0, 1.5);
     let mut loaded = Vec::new();
     for (name, tags) in ["a", "b"].iter().zip(&ends) {
         let path = folder.path().join(name);
@@ -186,4 +188,30 @@ fn files_are_looked_through_and_converted() {
     std::fs::write(&path, "0 1\nx\n").unwrap();
     let broken = inspect(&recording, &mut |_| Ok(())).unwrap_err();
     assert!(broken.chain().contains("some.txt") && broken.chain().contains("byte 4"), "{}", broken.chain());
+}
+
+#[test]
+fn tags_of_six_detectors_give_s_and_the_key_again() {
+    let (simulated, [a, b]) = link(LinkProtocol::E91, 10.0, 1.5);
+    let settings = DistilSettings {
+        protocol: PairProtocol::E91,
+        receivers: [Receiver::usual(PairProtocol::E91); 2],
+        ..settings(5)
+    };
+    let (recorded, correlation) = distil(&a, &b, &settings, &mut |_| Ok(())).unwrap();
+    assert_eq!(correlation.by_input.len(), 36);
+    let close = |one: u64, other: u64, share: f64| {
+        assert!((one as f64 / other as f64 - 1.0).abs() < share, "{one} and {other}");
+    };
+    close(recorded.sifted_bits, simulated.sifted_bits, 1e-3);
+    close(recorded.secret_bits, simulated.secret_bits, 0.05);
+    let (s, deviation) = recorded.chsh().unwrap();
+    assert!((s - simulated.chsh().unwrap().0).abs() < deviation, "{s}");
+    assert!(recorded.alarms.is_empty() && simulated.secret_bits > 0);
+    // A limit above what the pairs have, and receivers of the other protocol.
+    let strict = DistilSettings { chsh_limit: 2.8, ..settings };
+    let (strict, _) = distil(&a, &b, &strict, &mut |_| Ok(())).unwrap();
+    assert_eq!((strict.alarms[0].name, strict.secret_bits, strict.blocks), ("no-entanglement", 0, 2));
+    let wrong = DistilSettings { receivers: [Receiver::default(); 2], ..settings };
+    assert_eq!(distil(&a, &b, &wrong, &mut |_| Ok(())).unwrap_err().kind(), ErrorKind::InvalidInput);
 }

@@ -65,6 +65,46 @@ fn what_a_simulated_link_records_gives_its_key_again() {
 }
 
 #[test]
+fn e91_says_its_s_and_its_tags_say_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let [a, b] = ["alice.ptu", "bob.txt"].map(|name| folder.path().join(name));
+    let link = ["link", "simulate", "--protocol", "e91", "--distance", "10", "--seconds", "1", "--seed", "4"];
+    let simulated = json(&qhal(&[&link[..], &["--json", "--tags", text(&a), text(&b)]].concat()));
+    let number = |document: &serde_json::Value, key: &str| document[key].as_f64().unwrap();
+    let (s, deviation) = (number(&simulated, "chsh"), number(&simulated, "chsh_deviation"));
+    assert!(
+        (s - 2.73).abs() < 5.0 * deviation + 0.01 && number(&simulated, "secret_bits") > 0.0,
+        "{simulated}"
+    );
+    let distill = ["tags", "distill", text(&a), text(&b), "--protocol", "e91", "--seed", "4"];
+    let distilled = json(&qhal(&[&distill[..], &["--json"]].concat()));
+    for key in simulated.as_object().unwrap().keys() {
+        assert!(distilled.get(key).is_some(), "{key} is missing: {distilled}");
+    }
+    assert!((number(&distilled, "chsh") - s).abs() < deviation && distilled["protocol"] == "e91");
+    let shown = qhal(&distill);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("CHSH value S") && shown.contains(" ± "), "{shown}");
+    // A limit that these pairs do not reach; attacks; what does not go together.
+    let strict = json(&qhal(&[&distill[..], &["--chsh-limit", "2.8", "--json"]].concat()));
+    assert_eq!(
+        (&strict["alarms"], &strict["secret_bits"]),
+        (&serde_json::json!(["no-entanglement"]), &0.into())
+    );
+    let attacked = json(&qhal(&[&link[..], &["--attack", "intercept-resend", "--json"]].concat()));
+    assert!(number(&attacked, "chsh") < 1.5 && attacked["secret_bits"] == 0, "{attacked}");
+    assert!(attacked["alarms"].as_array().unwrap().contains(&"no-entanglement".into()), "{attacked}");
+    for (more, words) in [
+        (["--tags", "a.tags", "b.ptu"].as_slice(), ["six", ".ptu"]),
+        (&["--chsh-limit", "3"], ["2.828", "3"]),
+    ] {
+        assert_fails(&qhal(&[&link[..], more].concat()), 2, &words);
+    }
+    assert_fails(&qhal(&["link", "simulate", "--chsh-limit", "2.1"]), 2, &["e91"]);
+    assert_fails(&qhal(&[&distill[..], &["--channels", "Z0,X0,Z1,X1"]].concat()), 2, &["A0,B0,C0"]);
+}
+
+#[test]
 fn an_emulated_tagger_is_found_told_and_recorded() {
     let emulator = Emulator::start(&["tdc1", "--seed", "1"]);
     let device = format!("tdc1@{}", emulator.address());

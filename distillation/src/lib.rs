@@ -7,6 +7,7 @@ pub mod bits;
 mod carryless;
 pub mod cascade;
 pub mod coincidence;
+pub mod ekert;
 pub mod finite;
 mod hash;
 pub mod session;

@@ -5,7 +5,8 @@
 //! detections where both chose [`Basis::Z`]; where both chose [`Basis::X`] the bits are compared in public and given up. Detections
 //! without a partner in basis are thrown away by both.
 //!
-//! For BBM92 and E91 a slot is a coincidence, Alice's own measurement takes the place of what she prepared, and every intensity is 0.
+//! For BBM92 and E91 a slot is a coincidence, Alice's own measurement takes the place of what she prepared, and every intensity is 0; how three
+//! settings an end become two bases is in [`crate::ekert`].
 
 use std::collections::BTreeMap;
 

@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the normal way to fail in a test")]
 
 use qhal_simulator::photonics::{
-    Attack, CHANNELS, Click, ClockError, Detector, Fibre, PairLink, PairSource, PulseLink, Receiver,
-    UNITS_PER_NS, WeakPulses,
+    Analysers, Attack, CHANNELS, Click, ClockError, Detector, E91_CHANNELS, Fibre, PairLink, PairSource,
+    PulseLink, Receiver, UNITS_PER_NS, WeakPulses,
 };
 
 /// A detector without faults.
@@ -160,6 +160,7 @@ fn pair_link(efficiency: [f64; 2], attack: Option<Attack>) -> PairLink {
     let detector = |efficiency: f64| Detector { efficiency, dark_rate: 500.0, ..IDEAL };
     PairLink {
         source: PairSource { rate: 1e6, visibility: 0.97, angle: 0.0 },
+        analysers: Analysers::Bbm92,
         fibres: [fibre; 2],
         losses: [0.0; 2],
         detectors: efficiency.map(detector),
@@ -242,6 +243,73 @@ fn chsh(clicks: &[Vec<Click>; 2]) -> f64 {
     let e = |a: usize, b: usize| (table[a][b][0] - table[a][b][1]) / (table[a][b][0] + table[a][b][1]);
     // Bases at 0 and 45 degrees here, at 22.5 and 67.5 degrees there: E = cos 2δ.
     (e(0, 0) + e(1, 0) + e(1, 1) - e(0, 1)).abs()
+}
+
+/// Agreements and disagreements of E91's nine combinations of settings, by Alice's and Bob's.
+fn ekert(clicks: &[Vec<Click>; 2]) -> [[[f64; 2]; 3]; 3] {
+    let result = |click: &Click| {
+        let mut found = (0..3).flat_map(|setting| (0..2).map(move |value| (setting, value)));
+        found.find(|(setting, value)| E91_CHANNELS[*setting][*value] == click.channels).unwrap()
+    };
+    let mut table = [[[0.0; 2]; 3]; 3];
+    let mut from = 0;
+    for one in &clicks[0] {
+        while clicks[1].get(from).is_some_and(|other| other.time + 128 < one.time) {
+            from += 1;
+        }
+        for other in clicks[1][from..].iter().take_while(|other| other.time <= one.time + 128) {
+            let (one, other) = (result(one), result(other));
+            table[one.0][other.0][usize::from(one.1 != other.1)] += 1.0;
+        }
+    }
+    table
+}
+
+#[test]
+fn pairs_at_the_settings_of_e91_have_the_s_the_errors_and_the_share_of_the_formulas() {
+    // S = 2√2·V and QBER = (1 - V)/2, with the accidentals of a window of 1 ns.
+    let intercept = |fraction| Some(Attack::InterceptResend { fraction });
+    for (seed, (visibility, attack)) in [
+        (1.0, None),
+        (0.97, None),
+        (0.9, None),
+        (0.75, None),
+        (0.5, None),
+        (0.97, intercept(1.0)),
+        (1.0, intercept(0.4)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut link = pair_link([0.3, 0.3], attack);
+        link.analysers = Analysers::E91;
+        link.source.visibility = visibility;
+        link.source.rate = 3e5;
+        link.detectors.iter_mut().for_each(|detector| detector.dark_rate = 0.0);
+        let table = ekert(&link.start(20 + seed as u64).unwrap().frame(4.0).clicks);
+        let n = |a: usize, b: usize| table[a][b][0] + table[a][b][1];
+        let e = |a: usize, b: usize| (table[a][b][0] - table[a][b][1]) / n(a, b);
+        // Accidentals are the pair rate times the window of each true pair, and intercepting a share f leaves 1 - f/2.
+        let taken = match attack {
+            Some(Attack::InterceptResend { fraction }) => fraction,
+            _ => 0.0,
+        };
+        let kept = visibility * (1.0 - taken / 2.0) / (1.0 + 3e5 * 1e-9);
+        for (a, b) in (0..3).flat_map(|a| (0..3).map(move |b| (a, b))) {
+            let between = (a as f64 - b as f64 - 1.0) * std::f64::consts::FRAC_PI_8;
+            let equal = 0.5 * (1.0 + kept * (2.0 * between).cos());
+            assert!(fits(table[a][b][0], n(a, b), equal), "{a} {b}: {:?} for {equal}", table[a][b]);
+        }
+        let s = e(0, 0) - e(0, 2) + e(2, 0) + e(2, 2);
+        let deviation = [(0, 0), (0, 2), (2, 0), (2, 2)].map(|(a, b)| (1.0 - e(a, b).powi(2)) / n(a, b));
+        let (deviation, expected) =
+            (deviation.iter().sum::<f64>().sqrt(), 2.0 * std::f64::consts::SQRT_2 * kept);
+        assert!((s - expected).abs() < 5.0 * deviation, "{s} ± {deviation} for {expected}");
+        let (sifted, errors) = (n(1, 0) + n(2, 1), table[1][0][1] + table[2][1][1]);
+        assert!(fits(errors, sifted, (1.0 - kept) / 2.0), "{errors} of {sifted}");
+        let pairs = table.as_flattened().as_flattened().iter().sum::<f64>();
+        assert!(fits(sifted, pairs, 2.0 / 9.0), "{sifted} of {pairs}");
+    }
 }
 
 #[test]

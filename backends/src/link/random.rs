@@ -18,6 +18,16 @@ impl SeededRandom {
     pub(crate) fn bit(&mut self) -> bool {
         self.0.next_u32() & 1 == 1
     }
+
+    /// One of `count` numbers from 0 on, equally likely; 0 for a count of 0.
+    pub(crate) fn below(&mut self, count: usize) -> usize {
+        match count {
+            0 | 1 => 0,
+            2 => usize::from(self.bit()),
+            // 2^32 is no multiple of most counts, and larger than all of them by so much that it does not matter.
+            _ => self.0.next_u32() as usize % count,
+        }
+    }
 }
 
 impl SecureRandom for SeededRandom {

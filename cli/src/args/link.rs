@@ -90,6 +90,9 @@ pub(crate) struct SimulateArgs {
     /// Length of the fibre, 0 to 2000.
     #[arg(long, default_value_t = 50.0, value_name = "KM", value_parser = within::<0, 2000>)]
     pub(crate) distance: f64,
+    /// The least CHSH value S of e91 that is no alarm, 2 to 2.828; S has to exceed 2 by six standard deviations in any case [default: 2].
+    #[arg(long, value_name = "S", value_parser = super::chsh_limit)]
+    pub(crate) chsh_limit: Option<f64>,
     /// What somebody does to it: intercept-resend, photon-number-splitting, blinding, trojan-horse or time-shift.
     #[arg(long, value_name = "NAME")]
     pub(crate) attack: Option<String>,
@@ -111,7 +114,7 @@ pub(crate) struct SimulateArgs {
     /// Makes the run repeatable [default: taken from the operating system].
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// Write what the taggers of both ends send into these two files, for `tags correlate` and `tags distill` (bbm92 only).
+    /// Write what the taggers of both ends send into these two files, for `tags correlate` and `tags distill` (bbm92 and e91).
     #[arg(long, num_args = 2, value_names = ["A", "B"])]
     pub(crate) tags: Vec<PathBuf>,
 }
@@ -122,6 +125,8 @@ pub(crate) enum ProtocolArg {
     Bb84Decoy,
     /// Entangled pairs.
     Bbm92,
+    /// Entangled pairs at three settings an end, with a test of the CHSH inequality.
+    E91,
 }
 
 impl From<ProtocolArg> for LinkProtocol {
@@ -129,6 +134,7 @@ impl From<ProtocolArg> for LinkProtocol {
         match argument {
             ProtocolArg::Bb84Decoy => Self::Bb84Decoy,
             ProtocolArg::Bbm92 => Self::Bbm92,
+            ProtocolArg::E91 => Self::E91,
         }
     }
 }

@@ -17,14 +17,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use qhal::Policy;
 use qhal_backends::DeviceSpec;
+use qhal_backends::link::check_chsh_limit;
 
 pub(crate) use bench::{BenchArgs, BenchCommand, BenchLimitsArgs, BenchStatevectorArgs};
 pub(crate) use device::{DevicesArgs, DoctorArgs, EmulateArgs, InfoArgs};
 pub(crate) use jobs::JobsCommand;
 pub(crate) use kme::{KmeCommand, KmeServeArgs, PkiCommand, PkiNewArgs};
-pub(crate) use link::{
-    KeysOut, LinkCommand, LinkDevice, LinkFetchArgs, LinkGetArgs, ProtocolArg, SimulateArgs,
-};
+pub(crate) use link::{KeysOut, LinkCommand, LinkDevice, LinkFetchArgs, LinkGetArgs, SimulateArgs};
 pub(crate) use negotiate::NegotiateArgs;
 pub(crate) use rng::{
     AssessArgs, CombineArg, ConditionerArg, FeedArgs, Format, OutputArg, ReadArgs, RecordArgs, RngCommand,
@@ -33,8 +32,8 @@ pub(crate) use rng::{
 pub(crate) use run::{EngineArgs, PrecisionArg, RunArgs, Show};
 pub(crate) use serve::ServeArgs;
 pub(crate) use tags::{
-    TagsCommand, TagsConvertArgs, TagsCorrelateArgs, TagsDistillArgs, TagsInfoArgs, TagsProtocolArg,
-    TagsReadArgs, TagsRecordArgs,
+    TagsCommand, TagsConvertArgs, TagsCorrelateArgs, TagsDistillArgs, TagsInfoArgs, TagsReadArgs,
+    TagsRecordArgs,
 };
 pub(crate) use translate::{Language, TranslateArgs};
 
@@ -144,6 +143,13 @@ pub(crate) struct PolicyArgs {
 
 fn spec(text: &str) -> Result<DeviceSpec, String> {
     text.parse().map_err(|error: qhal::Error| error.message().to_owned())
+}
+
+/// A limit of CHSH's S.
+fn chsh_limit(text: &str) -> Result<f64, String> {
+    let limit = text.parse::<f64>().map_err(|_| format!("'{text}' is no number"))?;
+    check_chsh_limit(limit).map_err(|error| error.message().to_owned())?;
+    Ok(limit)
 }
 
 /// `NAME=VALUE`.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use qhal_backends::DeviceSpec;
-use qhal_backends::link::Receiver;
+use qhal_backends::link::{PairProtocol, Receiver};
 use qhal_backends::tags::{Format, ReadOptions, Recording};
 
 use super::{PolicyArgs, spec};
@@ -112,12 +112,16 @@ pub(crate) struct TagsDistillArgs {
     /// How keys are made of it.
     #[arg(long, value_enum, default_value_t = TagsProtocolArg::Bbm92)]
     pub(crate) protocol: TagsProtocolArg,
-    /// What inputs 1, 2, 3, … stand for: basis Z (key) or X (check) and the bit; - for none.
-    #[arg(long, value_parser = channels, default_value = "Z0,X0,Z1,X1", value_name = "LIST")]
-    pub(crate) channels: Receiver,
+    /// What inputs 1, 2, 3, … stand for: basis Z (key) or X (check), or a setting A, B or C of e91, and the bit; - for none [default:
+    /// Z0,X0,Z1,X1, and A0,B0,C0,A1,B1,C1 for e91].
+    #[arg(long, value_parser = channels, value_name = "LIST")]
+    pub(crate) channels: Option<Receiver>,
     /// The same of the second end, where it differs: with the bits turned round for pairs that disagree.
     #[arg(long, value_parser = channels, value_name = "LIST")]
     pub(crate) channels_b: Option<Receiver>,
+    /// The least CHSH value S of e91 that is no alarm, 2 to 2.828; S has to exceed 2 by six standard deviations in any case [default: 2].
+    #[arg(long, value_name = "S", value_parser = super::chsh_limit)]
+    pub(crate) chsh_limit: Option<f64>,
     /// Events of both ends at most half of this apart are a pair: 1ns, 500ps.
     #[arg(long, value_parser = units::window, default_value = "1ns", value_name = "TIME")]
     pub(crate) window: u64,
@@ -132,6 +136,17 @@ pub(crate) struct TagsDistillArgs {
 pub(crate) enum TagsProtocolArg {
     /// Entangled pairs.
     Bbm92,
+    /// Entangled pairs at three settings an end, with a test of the CHSH inequality.
+    E91,
+}
+
+impl From<TagsProtocolArg> for PairProtocol {
+    fn from(argument: TagsProtocolArg) -> Self {
+        match argument {
+            TagsProtocolArg::Bbm92 => Self::Bbm92,
+            TagsProtocolArg::E91 => Self::E91,
+        }
+    }
 }
 
 fn format(text: &str) -> Result<Format, String> {

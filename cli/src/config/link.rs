@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use qhal::{Error, ErrorKind, Result};
+use qhal_backends::link::LOCAL_LIMIT;
 use qhal_backends::simulated::{
     EndSettings, LinkProtocol, LinkSettings, Role, attack, operating_system_seed,
 };
@@ -58,6 +59,7 @@ impl LinkSection {
                 protocol: LinkProtocol::Bb84Decoy,
                 distance_km: self.distance_km.unwrap_or(25.0),
                 seconds: 0.0,
+                chsh_limit: LOCAL_LIMIT,
                 attack,
                 seed: self.seed.map_or_else(operating_system_seed, Ok)?,
             },

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | BB84, two decoy intensities | [`lim2014`] |
 //! | BB84, one decoy intensity | [`rusca2018`] |
-//! | BBM92 and E91, from pairs | [`tlgr2012`] |
+//! | BBM92, and each part of E91's key ([`crate::ekert`]) | [`tlgr2012`] |
 //! | any, infinitely long | [`asymptotic`] |
 //!
 //! All of them are pure functions of counts. A bound that cannot be met gives 0 bits, never an error: errors are for numbers

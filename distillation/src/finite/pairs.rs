@@ -14,8 +14,8 @@ pub fn sampling_deviation(n: u64, k: u64, failure: f64) -> f64 {
     ((n + k) * (k + 1.0) * (1.0 / failure).ln() / (n * k * k)).sqrt()
 }
 
-/// The secret length of BBM92 (and of the key rounds of E91): `key` bits of one basis, all `check` bits of the other compared
-/// in public, `leak` bits disclosed by reconciliation.
+/// The secret length of BBM92 (and of a part of E91's key, see [`crate::ekert`]): `key` bits of one basis, all `check` bits of the
+/// other compared in public, `leak` bits disclosed by reconciliation.
 ///
 /// ℓ = n(1 - h(Q + μ)) - leak - log₂(2/(ε_sec² ε_cor)) with μ = ν(n, k, ε_sec/2) — Tomamichel, Lim, Gisin, Renner,
 /// Nat. Commun. 3, 634 (2012), equation (2), for complementary bases (q = 1). The bases have to be chosen at random and

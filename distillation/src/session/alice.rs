@@ -217,12 +217,12 @@ impl Alice {
         if sifted.key.is_empty() || sifted.key.len() > cascade::MOST_BITS {
             return Err(Reason::NothingSifted.into());
         }
-        let check = &sifted.counts.check;
-        if check.qber() > self.end.config.qber_limit {
+        let check = self.end.config.protocol.expected_qber(sifted.counts.check.qber());
+        if check > self.end.config.qber_limit {
             return Err(Reason::QberHigh.into());
         }
         // The last block's key basis was counted in full; the check basis of this one may be another's error ratio.
-        let expected_qber = self.last_qber.unwrap_or_else(|| check.qber());
+        let expected_qber = self.last_qber.unwrap_or(check);
         let seed = self.random()?;
         let plan = plan(self.end.config.schedule, sifted.key.len(), expected_qber, seed)
             .map_err(|_| Reason::Protocol)?;

@@ -41,6 +41,7 @@ pub use report::{Outcome, Reason, Report};
 use qhal::{Error, ErrorKind, Result};
 
 use crate::cascade::Schedule;
+use crate::ekert::error_ratio_of_check;
 use crate::finite::{BlockCounts, Counts, Epsilons, Intensities, KeyLength, lim2014, rusca2018, tlgr2012};
 use crate::sifting::MOST_INTENSITIES;
 use crate::verification::Verification;
@@ -59,11 +60,21 @@ pub enum Protocol {
     TwoDecoys(Intensities<3>),
     /// BB84 with a signal and one decoy intensity: [`rusca2018`].
     OneDecoy(Intensities<2>),
-    /// BBM92, or the key rounds of E91, on entangled pairs: [`tlgr2012`].
+    /// BBM92 on entangled pairs: [`tlgr2012`].
     Pairs,
+    /// A part of E91's key ([`crate::ekert`]): [`tlgr2012`] with a check whose settings are 22.5 degrees apart.
+    Ekert,
 }
 
 impl Protocol {
+    /// The error ratio of the key basis that one of the check basis makes likely: the same, but for E91.
+    fn expected_qber(&self, check: f64) -> f64 {
+        match self {
+            Self::Ekert => error_ratio_of_check(check),
+            Self::TwoDecoys(_) | Self::OneDecoy(_) | Self::Pairs => check,
+        }
+    }
+
     /// The secret length that the counts of a block leave after `leak` bits of reconciliation.
     ///
     /// # Errors
@@ -77,7 +88,7 @@ impl Protocol {
         match self {
             Self::TwoDecoys(source) => lim2014(source, counts, leak, epsilons),
             Self::OneDecoy(source) => rusca2018(source, &first_of(counts)?, leak, epsilons),
-            Self::Pairs => {
+            Self::Pairs | Self::Ekert => {
                 let counts: BlockCounts<1> = first_of(counts)?;
                 tlgr2012(counts.key.total(), &counts.check, leak, epsilons)
             }
@@ -107,7 +118,8 @@ pub struct Config {
     pub protocol: Protocol,
     /// The ε of secrecy and correctness.
     pub epsilons: Epsilons,
-    /// The highest error ratio of either basis; above it the block is discarded with an alarm. 0.11 leaves nothing anyway.
+    /// The highest error ratio of either basis (for E91's check: the one at equal directions that it stands for); above it the block is
+    /// discarded with an alarm. 0.11 leaves nothing anyway.
     pub qber_limit: f64,
     /// Block sizes of Cascade for an expected error ratio.
     pub schedule: fn(f64) -> Schedule,
@@ -140,7 +152,7 @@ impl Config {
         match &self.protocol {
             Protocol::TwoDecoys(source) => source.check()?,
             Protocol::OneDecoy(source) => source.check()?,
-            Protocol::Pairs => {}
+            Protocol::Pairs | Protocol::Ekert => {}
         }
         if !(self.qber_limit > 0.0 && self.qber_limit <= 0.5) {
             let sentence =

@@ -122,7 +122,8 @@ impl Known {
 
     /// ℓ, if it leaves a key after the refill and the error ratios are within the limit.
     pub(super) fn length(&self, config: &Config) -> std::result::Result<KeyLength, Reason> {
-        if self.counts.key.qber() > config.qber_limit || self.counts.check.qber() > config.qber_limit {
+        let check = config.protocol.expected_qber(self.counts.check.qber());
+        if self.counts.key.qber() > config.qber_limit || check > config.qber_limit {
             return Err(Reason::QberHigh);
         }
         // The formulas pay for log₂(2/ε_cor) bits of verification; a tag has a whole number of them.

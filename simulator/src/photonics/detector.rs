@@ -72,27 +72,29 @@ impl Ord for At {
     }
 }
 
-/// Four detectors of one kind, with what they remember from one frame to the next.
+/// Detectors of one kind at one end, with what they remember from one frame to the next.
 #[derive(Clone, Debug)]
 pub struct Detectors {
     kind: Detector,
     /// Until when each is dead, in units of true time.
-    dead_until: [f64; 4],
-    next_dark: [f64; 4],
+    dead_until: Vec<f64>,
+    next_dark: Vec<f64>,
     afterpulses: BinaryHeap<(Reverse<At>, u8)>,
 }
 
 impl Detectors {
-    /// Four that have seen nothing yet.
-    pub fn new(kind: Detector, random: &mut ChaCha8Rng) -> Self {
+    /// `count` of them, 1 to 8, that have seen nothing yet.
+    pub fn new(kind: Detector, count: usize, random: &mut ChaCha8Rng) -> Self {
+        let count = count.clamp(1, 8);
         let mut detectors = Self {
             kind,
-            dead_until: [0.0; 4],
-            next_dark: [f64::INFINITY; 4],
+            dead_until: vec![0.0; count],
+            next_dark: Vec::new(),
             afterpulses: BinaryHeap::new(),
         };
-        for number in 0..4 {
-            detectors.next_dark[number] = detectors.dark_after(0.0, random);
+        for _ in 0..count {
+            let first = detectors.dark_after(0.0, random);
+            detectors.next_dark.push(first);
         }
         detectors
     }
@@ -131,7 +133,7 @@ impl Detectors {
             } else {
                 self.afterpulses.pop().map_or(0, |(_, channel)| channel)
             };
-            let number = channel.trailing_zeros() as usize & 3;
+            let number = (channel.trailing_zeros() as usize).min(self.dead_until.len() - 1);
             if time < self.dead_until[number] {
                 continue;
             }

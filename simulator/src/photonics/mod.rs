@@ -1,11 +1,12 @@
 //! Photons from a source through fibre to detectors, as the clicks that a time tagger would record.
 //!
 //! Two links: [`WeakPulses`], which prepares faint laser pulses for decoy-state BB84, and [`PairSource`], which sends
-//! one photon of each pair to either end for BBM92. Both can be tapped ([`Attack`]); what an attack changes is in the clicks and in
+//! one photon of each pair to either end for BBM92 or E91. Both can be tapped ([`Attack`]); what an attack changes is in the clicks and in
 //! the [`Monitors`] beside them, nowhere else. Times are in units of 1/256 ns; every run follows from its seed.
 //!
 //! Models and figures: hand-held formulas of the field, named at each item; `tests/photonics.rs` holds the clicks to them.
 
+mod analysers;
 mod attack;
 mod clock;
 mod detector;
@@ -13,6 +14,7 @@ mod fibre;
 mod pairs;
 mod pulses;
 
+pub use analysers::{Analysers, E91_CHANNELS};
 pub use attack::{Attack, Monitors};
 pub use clock::ClockError;
 pub use detector::{Detector, Detectors};
@@ -39,7 +41,7 @@ pub const CHANNELS: [[u8; 2]; 2] = [[0b0001, 0b0100], [0b0010, 0b1000]];
 pub struct Click {
     /// When, on the recorder's clock, in units of 1/256 ns.
     pub time: u64,
-    /// Which inputs fired, bits 0 to 3.
+    /// Which inputs fired, bits 0 to 3, or 0 to 5 for E91.
     pub channels: u8,
 }
 

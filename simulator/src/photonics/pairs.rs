@@ -1,24 +1,25 @@
-//! Entangled pairs for BBM92: a source in the middle (or at one end), a receiver with four detectors at each end.
+//! Entangled pairs for BBM92 and E91: a source in the middle (or at one end), a receiver with four or six detectors at each end.
 
 use qhal::{Error, ErrorKind, Result};
 use rand_chacha::ChaCha8Rng;
 
+use super::analysers::Analysers;
 use super::attack::{Attack, Monitors};
 use super::clock::{ClockError, LocalClock};
 use super::detector::{Detector, Detectors};
 use super::fibre::Fibre;
 use super::pulses::check_common;
-use super::{Click, UNITS_PER_NS, UNITS_PER_SECOND, channel, exponential, happens, normal};
-use crate::random::stream;
+use super::{Click, UNITS_PER_NS, UNITS_PER_SECOND, exponential, happens, normal};
+use crate::random::{stream, uniform};
 
 /// A source of photon pairs (spontaneous parametric down-conversion), pumped continuously.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PairSource {
     /// Pairs a second.
     pub rate: f64,
-    /// Visibility of the correlations in either basis, 0 to 1.
+    /// Visibility of the correlations, the same at every setting, 0 to 1.
     pub visibility: f64,
-    /// Angle between the two receivers' bases, in radians: 0 for a key, π/8 for CHSH at its best.
+    /// Angle by which the second receiver is turned, in radians: 0 for a key; π/8 gives BBM92's bases the settings of CHSH.
     pub angle: f64,
 }
 
@@ -27,6 +28,8 @@ pub struct PairSource {
 pub struct PairLink {
     /// The source.
     pub source: PairSource,
+    /// What the receivers measure.
+    pub analysers: Analysers,
     /// The fibres to either end.
     pub fibres: [Fibre; 2],
     /// Loss of either receiver's optics, in dB, the source's collection included.
@@ -104,7 +107,7 @@ impl PairLink {
         if self.attack == Some(Attack::Blinding) {
             (kinds[1].dark_rate, kinds[1].afterpulse) = (0.0, 0.0);
         }
-        let detectors = kinds.map(|kind| Detectors::new(kind, &mut random));
+        let detectors = kinds.map(|kind| Detectors::new(kind, self.analysers.detectors(), &mut random));
         let clocks = self.clocks.map(LocalClock::new);
         Ok(PairRun { link: self, random, detectors, clocks, now: 0.0 })
     }
@@ -153,22 +156,19 @@ impl PairRun {
     fn pair(&mut self, time: f64, efficiency: [f64; 2], seen: f64, arrivals: &mut [Vec<(f64, u8)>; 2]) {
         let first = happens(&mut self.random, efficiency[0] / seen);
         let second = if first { happens(&mut self.random, efficiency[1]) } else { true };
-        let bases = [happens(&mut self.random, 0.5), happens(&mut self.random, 0.5)];
-        let values = self.outcomes(bases);
-        let mut bases = bases;
-        let mut values = values;
+        let mut settings = [self.setting(0), self.setting(1)];
+        let mut values = self.outcomes(settings);
         let mut seen = [first, second];
         match self.link.attack {
             Some(Attack::InterceptResend { fraction }) if happens(&mut self.random, fraction) => {
-                values[1] = self.resent(bases, values[0]);
+                values[1] = self.resent(settings, values[0]);
             }
             Some(Attack::Blinding) => {
-                // The eavesdropper measures like a receiver and the detectors follow her, where the bases agree.
-                let basis = happens(&mut self.random, 0.5);
-                let outcome = self.outcomes([bases[0], basis]);
-                values = outcome;
-                seen[1] &= basis == bases[1];
-                bases[1] = basis;
+                // The eavesdropper measures like the receiver and the detectors follow her, where the settings agree.
+                let hers = self.setting(1);
+                values = self.outcomes([settings[0], hers]);
+                seen[1] &= hers == settings[1];
+                settings[1] = hers;
             }
             Some(Attack::TimeShift) => seen[1] &= !values[1] || happens(&mut self.random, 0.3),
             _ => {}
@@ -181,35 +181,43 @@ impl PairRun {
             let fibre = &self.link.fibres[side];
             let spread = fibre.spread_ns() * normal(&mut self.random);
             let late = (fibre.delay_ns() + spread) * UNITS_PER_NS + if side == 1 { moved } else { 0.0 };
-            arrivals[side].push((time + late, channel(bases[side], values[side])));
+            arrivals[side].push((time + late, self.link.analysers.channel(settings[side], values[side])));
         }
     }
 
+    /// The setting that one end chooses.
+    fn setting(&mut self, end: usize) -> usize {
+        match self.link.analysers.directions(end).len() {
+            2 => usize::from(happens(&mut self.random, 0.5)),
+            // A draw below 1 gives a number below the count.
+            count => (uniform(&mut self.random) * count as f64) as usize,
+        }
+    }
+
+    /// The direction of a setting of one end, in radians; the second receiver is turned against the first by the source's angle.
+    fn direction(&self, end: usize, setting: usize) -> f64 {
+        let turned = if end == 1 { self.link.source.angle } else { 0.0 };
+        self.link.analysers.directions(end)[setting] + turned
+    }
+
     /// Values of two measurements of Φ⁺ mixed with white noise: they agree with probability ½(1 + V cos 2δ), δ the angle between the
-    /// bases.
-    fn outcomes(&mut self, check: [bool; 2]) -> [bool; 2] {
-        let between = direction(check[0]) - direction(check[1]) - self.link.source.angle;
+    /// directions.
+    fn outcomes(&mut self, settings: [usize; 2]) -> [bool; 2] {
+        let between = self.direction(0, settings[0]) - self.direction(1, settings[1]);
         let agree = 0.5 * (1.0 + self.link.source.visibility * (2.0 * between).cos());
         let value = happens(&mut self.random, 0.5);
         [value, value ^ !happens(&mut self.random, agree)]
     }
 
-    /// The second end's value after somebody measured its photon in a random basis and sent on what was found.
-    fn resent(&mut self, bases: [bool; 2], first: bool) -> bool {
-        let basis = happens(&mut self.random, 0.5);
-        let agree = 0.5 * (1.0 + self.link.source.visibility);
-        let found = if basis == bases[0] {
-            first ^ !happens(&mut self.random, agree)
-        } else {
-            happens(&mut self.random, 0.5)
-        };
-        let angle = direction(basis) - direction(bases[1]) - self.link.source.angle;
+    /// The second end's value after somebody measured its photon at 0 or 45 degrees, at random, and sent on what was found. The mean over
+    /// the two halves the correlation between any two directions: ½(cos 2a cos 2b + sin 2a sin 2b).
+    fn resent(&mut self, settings: [usize; 2], first: bool) -> bool {
+        let hers = if happens(&mut self.random, 0.5) { std::f64::consts::FRAC_PI_4 } else { 0.0 };
+        let between = hers - self.direction(0, settings[0]);
+        let agree = 0.5 * (1.0 + self.link.source.visibility * (2.0 * between).cos());
+        let found = first ^ !happens(&mut self.random, agree);
+        let angle = hers - self.direction(1, settings[1]);
         let same = 0.5 * (1.0 + (2.0 * angle).cos());
         found ^ !happens(&mut self.random, same)
     }
-}
-
-/// The direction of a basis, in radians.
-fn direction(check: bool) -> f64 {
-    if check { std::f64::consts::FRAC_PI_4 } else { 0.0 }
 }

@@ -8,7 +8,7 @@ use super::attack::{Attack, Monitors};
 use super::clock::{ClockError, LocalClock};
 use super::detector::{Detector, Detectors};
 use super::fibre::Fibre;
-use super::{Click, UNITS_PER_NS, UNITS_PER_SECOND, at_least_one, channel, happens, normal};
+use super::{CHANNELS, Click, UNITS_PER_NS, UNITS_PER_SECOND, at_least_one, channel, happens, normal};
 use crate::random::{stream, uniform};
 
 /// A source of faint pulses with random phase: Poisson photon numbers.
@@ -168,7 +168,7 @@ impl PulseLink {
         if self.attack == Some(Attack::Blinding) {
             (kind.dark_rate, kind.afterpulse) = (0.0, 0.0);
         }
-        let detectors = Detectors::new(kind, &mut random);
+        let detectors = Detectors::new(kind, CHANNELS.as_flattened().len(), &mut random);
         let angle = self.receiver.misalignment.sqrt().asin();
         let clock = LocalClock::new(self.clock);
         Ok(WeakPulseRun { seed, random, detectors, clock, angle, next_slot: 0, link: self })

@@ -1,11 +1,9 @@
 //! What an operator is told of a link, from what can be seen at its ends.
 
+use qhal_distillation::ekert::Tally;
 use qhal_simulator::photonics::Monitors;
 
-use crate::link::Alarm;
-
-/// Standard deviations from which a difference is no chance.
-const SIGNIFICANT: f64 = 6.0;
+use crate::link::{Alarm, SIGNIFICANT, no_entanglement};
 
 /// A ratio that was counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -41,6 +39,8 @@ pub(super) struct AtSender {
     pub(super) background: f64,
     /// Counts a second of the watch-dog detector.
     pub(super) watchdog_rate: f64,
+    /// What E91 counted at each combination of settings, and the least S that is allowed; none for protocols without it.
+    pub(super) bell: Option<(Tally, f64)>,
 }
 
 /// What the receiving end saw during a block.
@@ -73,6 +73,7 @@ impl AtSender {
                 format!("the QBER is {found:.2} % where {usual:.2} % is usual"),
             ));
         }
+        alarms.extend(self.bell.as_ref().and_then(|(tally, limit)| no_entanglement(tally, *limit)));
         if let Some([signal, decoy]) = self.gains {
             let gain = (signal.ratio() - self.background).clamp(0.0, 1.0 - 1e-12);
             let efficiency = -(1.0 - gain).ln() / self.means[0];

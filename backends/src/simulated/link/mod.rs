@@ -13,7 +13,7 @@ use qhal_simulator::photonics::Attack;
 pub use ends::{EndSettings, Role, SimulatedLinkEnd, simulate_end};
 
 use crate::link::random;
-use crate::link::{BLOCK_DETECTIONS, Ends, LinkReport};
+use crate::link::{BLOCK_DETECTIONS, Ends, LinkReport, PairProtocol, check_chsh_limit};
 use alarms::{AtReceiver, AtSender};
 
 /// Which link.
@@ -24,6 +24,9 @@ pub enum LinkProtocol {
     Bb84Decoy,
     /// Entangled pairs; the length of the key after Tomamichel et al. 2012.
     Bbm92,
+    /// Entangled pairs at three settings an end, CHSH tested before the key; the length of the key after Tomamichel et al. 2012, with
+    /// checks that [`qhal_distillation::ekert`] describes.
+    E91,
 }
 
 impl LinkProtocol {
@@ -31,7 +34,17 @@ impl LinkProtocol {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Bb84Decoy => "bb84-decoy",
-            Self::Bbm92 => "bbm92",
+            Self::Bbm92 => PairProtocol::Bbm92.as_str(),
+            Self::E91 => PairProtocol::E91.as_str(),
+        }
+    }
+
+    /// What the receivers run, where pairs come to both ends.
+    pub const fn of_pairs(self) -> Option<PairProtocol> {
+        match self {
+            Self::Bb84Decoy => None,
+            Self::Bbm92 => Some(PairProtocol::Bbm92),
+            Self::E91 => Some(PairProtocol::E91),
         }
     }
 }
@@ -45,6 +58,8 @@ pub struct LinkSettings {
     pub distance_km: f64,
     /// Simulated time in seconds: above 0, at most an hour.
     pub seconds: f64,
+    /// The least S of E91 that is no alarm, 2 to 2√2; S has to exceed 2 by six standard deviations in any case. Others do not look at it.
+    pub chsh_limit: f64,
     /// What somebody does to the link: a name of [`ATTACKS`] and, for the one that has it, a fraction.
     pub attack: Option<Attack>,
     /// From which all follows.
@@ -64,11 +79,13 @@ pub fn attack(name: &str, fraction: f64) -> Result<Attack> {
 
 /// What the quantum channel gave for one block.
 struct Block {
-    prepared: Box<dyn Prepared + Send>,
-    detections: Vec<Detection>,
+    /// What each run of distillation takes: the reference's values and the other end's detections.
+    parts: Vec<(Box<dyn Prepared + Send>, Vec<Detection>)>,
+    /// Detections or coincidences of all parts, and those that go into none.
+    events: u64,
     /// Bits of the key basis after sifting.
     sifted: u64,
-    /// Sifted bits of both bases, and errors among them: a simulation sees both ends.
+    /// Sifted bits of both bases (of both equal directions), and errors among them: a simulation sees both ends.
     compared: u64,
     errors: u64,
     sender: AtSender,
@@ -112,8 +129,8 @@ pub fn simulate_and_record(
     go_on: &mut dyn FnMut(f64) -> Result<()>,
     tags: TakeTags<'_>,
 ) -> Result<LinkReport> {
-    if settings.protocol != LinkProtocol::Bbm92 {
-        let message = "tags of both ends are there for bbm92 only: in bb84-decoy one end sends";
+    if settings.protocol.of_pairs().is_none() {
+        let message = "tags of both ends are there for bbm92 and e91 only: in bb84-decoy one end sends";
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
     run(settings, go_on, tags)
@@ -128,9 +145,10 @@ fn run(
         let why = format!("a link is simulated for up to an hour, not for {} s", settings.seconds);
         return Err(Error::new(ErrorKind::InvalidInput, why));
     }
-    let mut channel: Box<dyn Channel> = match settings.protocol {
-        LinkProtocol::Bb84Decoy => Box::new(pulses::Pulses::new(settings)?),
-        LinkProtocol::Bbm92 => Box::new(pairs::Pairs::new(settings)?),
+    check_chsh_limit(settings.chsh_limit)?;
+    let mut channel: Box<dyn Channel> = match settings.protocol.of_pairs() {
+        None => Box::new(pulses::Pulses::new(settings)?),
+        Some(protocol) => Box::new(pairs::Pairs::new(settings, protocol)?),
     };
     let config = Config::new(channel.protocol());
     let mut ends = Ends::new(&config, settings.seed)?;
@@ -142,8 +160,9 @@ fn run(
         let mut share = |seconds: f64| go_on((done + seconds) / settings.seconds);
         let (block, took) = channel.block(left, &mut Watch { go_on: &mut share, tags: &mut *tags })?;
         report.seconds += took;
-        report.blocks += 1;
-        report.detections += block.detections.len() as u64;
+        report.blocks += block.parts.len() as u64;
+        report.detections += block.events;
+        report.count(block.sender.bell.as_ref().map(|(tally, _)| tally));
         report.sifted_bits += block.sifted;
         errors += block.errors;
         compared += block.compared;
@@ -154,7 +173,9 @@ fn run(
             // Neither end begins to distil what somebody else may know.
             continue;
         }
-        report.book(ends.distil(block.prepared, &block.detections)?)?;
+        for (prepared, detections) in block.parts {
+            report.book(ends.distil(prepared, &detections)?)?;
+        }
     }
     report.qber = if compared > 0 { errors as f64 / compared as f64 } else { 0.0 };
     Ok(report)

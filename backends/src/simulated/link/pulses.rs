@@ -164,6 +164,7 @@ impl Sending {
             means: [SOURCE.means[0], SOURCE.means[1]],
             background,
             watchdog_rate: monitors.watchdog_rate,
+            bell: None,
         }
     }
 }
@@ -346,7 +347,9 @@ impl Channel for Pulses {
             Counted { hits: errors, of: compared },
             monitors,
         );
-        let block = Block { prepared, detections, sifted, compared, errors, sender, receiver };
+        let events = detections.len() as u64;
+        let parts = vec![(prepared, detections)];
+        let block = Block { parts, events, sifted, compared, errors, sender, receiver };
         Ok((block, pulses as f64 / RATE))
     }
 }

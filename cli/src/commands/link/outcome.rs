@@ -12,6 +12,9 @@ pub(crate) fn document(link: &LinkReport) -> Value {
         "seconds": link.seconds,
         "detections": link.detections,
         "qber": link.qber,
+        // Of e91 alone: others have the keys, and nothing in them.
+        "chsh": link.chsh().map(|(value, _)| value),
+        "chsh_deviation": link.chsh().map(|(_, deviation)| deviation),
         "sifted_bits": link.sifted_bits,
         "leak_bits": link.leak_bits,
         "secret_bits": link.secret_bits,
@@ -28,6 +31,7 @@ pub(crate) fn document(link: &LinkReport) -> Value {
 
 /// The same as rows; alarms on standard error.
 pub(crate) fn show(link: &LinkReport) -> Outcome {
+    let chsh = link.chsh().map(|(value, deviation)| ("CHSH value S", format!("{value:.4} ± {deviation:.4}")));
     let rows = [
         ("detections", link.detections.to_string()),
         ("sifted bits", link.sifted_bits.to_string()),
@@ -37,7 +41,7 @@ pub(crate) fn show(link: &LinkReport) -> Outcome {
         ("secret bits", format!("{} ({})", link.secret_bits, units::bytes_for_people(link.secret_bits / 8))),
         ("secret key rate", format!("{:.0} bit/s", link.skr())),
     ];
-    for (name, value) in rows {
+    for (name, value) in rows.into_iter().chain(chsh) {
         report::line(format!("  {name:<18} {value}"))?;
     }
     if let (Some(bound), Some(epsilons)) = (link.bound, link.epsilons) {

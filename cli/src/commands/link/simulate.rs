@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use qhal::{Provenance, Tag};
-use qhal_backends::link::LinkReport;
+use qhal_backends::link::{LOCAL_LIMIT, LinkReport};
 use qhal_backends::simulated::{
     EndSettings, LinkProtocol, LinkSettings, Role, attack, operating_system_seed, simulate_and_record_link,
     simulate_link, simulate_link_end,
@@ -12,7 +12,7 @@ use qhal_backends::tags::{Format, TagWriter};
 use serde_json::json;
 
 use super::outcome;
-use crate::args::{ProtocolArg, SimulateArgs};
+use crate::args::SimulateArgs;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::{files, interrupt, report};
@@ -20,16 +20,21 @@ use crate::{files, interrupt, report};
 pub(crate) fn run(context: &Context, args: &SimulateArgs) -> Outcome {
     let attack = args.attack.as_deref().map(|name| attack(name, args.fraction)).transpose();
     let attack = attack.map_err(|error| Failure::usage(error.message()))?;
-    if !args.tags.is_empty() && args.protocol != ProtocolArg::Bbm92 {
+    let protocol = LinkProtocol::from(args.protocol);
+    if !args.tags.is_empty() && protocol.of_pairs().is_none() {
         return Err(Failure::usage(
-            "--tags goes with --protocol bbm92: of bb84-decoy one end sends and has no tagger",
+            "--tags goes with --protocol bbm92 or e91: of bb84-decoy one end sends and has no tagger",
         ));
+    }
+    if args.chsh_limit.is_some() && protocol != LinkProtocol::E91 {
+        return Err(Failure::usage("--chsh-limit goes with --protocol e91: others do not measure S"));
     }
     let seed = args.seed.map_or_else(operating_system_seed, Ok)?;
     let settings = LinkSettings {
-        protocol: LinkProtocol::from(args.protocol),
+        protocol,
         distance_km: args.distance,
         seconds: args.seconds,
+        chsh_limit: args.chsh_limit.unwrap_or(LOCAL_LIMIT),
         attack,
         seed,
     };
@@ -99,12 +104,10 @@ fn simulate_into(
     paths: [&Path; 2],
     go_on: &mut dyn FnMut(f64) -> qhal::Result<()>,
 ) -> Outcome<LinkReport> {
+    let formats = [format(settings.protocol, paths[0])?, format(settings.protocol, paths[1])?];
     let [mut first, mut second] = [files::begin(paths[0])?, files::begin(paths[1])?];
-    let format = |path: &Path| {
-        path.extension().and_then(|end| Format::of_extension(end.to_str()?)).unwrap_or(Format::Tags64)
-    };
-    let mut a = TagWriter::new(first.as_file_mut(), format(paths[0]))?;
-    let mut b = TagWriter::new(second.as_file_mut(), format(paths[1]))?;
+    let mut a = TagWriter::new(first.as_file_mut(), formats[0])?;
+    let mut b = TagWriter::new(second.as_file_mut(), formats[1])?;
     let mut tags = |one: &[Tag], other: &[Tag]| a.write(one).and_then(|()| b.write(other));
     let link = simulate_and_record_link(settings, go_on, &mut tags)?;
     a.finish()?;
@@ -112,4 +115,22 @@ fn simulate_into(
     files::finish(first, paths[0])?;
     files::finish(second, paths[1])?;
     Ok(link)
+}
+
+/// The format of a file of tags by the end of its name, if it has an input for each detector.
+fn format(protocol: LinkProtocol, path: &Path) -> Outcome<Format> {
+    let named = path.extension().and_then(|end| Format::of_extension(end.to_str()?));
+    let six = protocol == LinkProtocol::E91;
+    let format = named.unwrap_or(if six { Format::Ptu } else { Format::Tags64 });
+    let four = matches!(
+        format,
+        Format::Tags64 | Format::Tags64Swapped | Format::Tags64Hex | Format::Qcrypto | Format::QcryptoTiming
+    );
+    if six && four {
+        return Err(Failure::usage(format!(
+            "{}: {format} has four inputs, and e91 has six detectors: let the name end in .ptu, .txt or .csv",
+            path.display()
+        )));
+    }
+    Ok(format)
 }

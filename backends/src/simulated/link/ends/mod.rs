@@ -75,7 +75,7 @@ impl EndSettings {
     /// be; `NotFound`, `PermissionDenied`, and `Refused` for a secret that others can read.
     fn ready(&self, goal: Goal) -> Result<Ready> {
         if self.link.protocol != LinkProtocol::Bb84Decoy {
-            let message = "a link of two processes runs bb84-decoy; bbm92 runs with both ends in one";
+            let message = "a link of two processes runs bb84-decoy; bbm92 and e91 run with both ends in one";
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         Receiving::new(&self.link)?;
