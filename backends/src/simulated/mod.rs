@@ -20,6 +20,8 @@ pub use link::{
 };
 pub use noise::{Failure, NoiseModel, NoiseSettings, Samples};
 pub use processor::{ProcessorSettings, SimulatedProcessor};
+pub use used::within_reach;
+
 pub use qhal_simulator::{PauliString, Plan, Precision, StateVector, limits};
 
 use qhal::{

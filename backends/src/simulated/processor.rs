@@ -11,7 +11,6 @@ use qhal::{Descriptor, Device, Error, ErrorKind, Health, Provenance, Result};
 use qhal_simulator::{Plan, Precision, Simulator};
 
 use super::entropy::operating_system_seed;
-use super::used::{compact, used_qubits};
 use crate::machine;
 use qhal_drivers::processor::jobs::Jobs;
 
@@ -115,7 +114,6 @@ impl Processor for SimulatedProcessor {
         let Job { program, shots, seed, wanted } = job;
         let circuit = circuit_of(program).map_err(|error| error.on(&self.descriptor.id))?;
         let simulator = Simulator::new(self.settings.options())?;
-        let circuit = within_reach(circuit, &simulator, &wanted)?;
         // What does not fit is refused now, not when the job's turn comes.
         let begun = Instant::now();
         let plan = simulator.plan(&circuit).map_err(|error| error.on(&self.descriptor.id))?;
@@ -136,14 +134,6 @@ impl Processor for SimulatedProcessor {
     fn queue(&mut self) -> Result<Queue> {
         Ok(Queue { jobs: Some(self.jobs.running()), wait: None })
     }
-}
-
-/// A circuit whose register would not fit, on the qubits that it uses; counts do not depend on the others. (What is asked of all
-/// qubits of the register, its state, stays with the register.)
-fn within_reach(circuit: Circuit, simulator: &Simulator, wanted: &Wanted) -> Result<Circuit> {
-    let fits = simulator.max_qubits().is_some_and(|most| circuit.qubits() <= most);
-    let used = if fits || wanted.state || wanted.probabilities { Vec::new() } else { used_qubits(&circuit) };
-    if used.is_empty() { Ok(circuit) } else { compact(&circuit, &used) }
 }
 
 /// The circuit of a program in one of the formats that simulated processors take.

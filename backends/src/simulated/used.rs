@@ -3,7 +3,26 @@
 use std::collections::BTreeSet;
 
 use qhal::circuit::Operation;
+use qhal::processor::{Capabilities, Couplings, Wanted};
 use qhal::{Circuit, Result};
+
+/// A circuit whose register is larger than a processor, on the qubits that it uses — where these fit and every qubit of the processor
+/// is as good as any other, as in an ideal simulation. Counts do not depend on the rest; what is asked of the whole register (its state
+/// or its probabilities) stays with the register, and so does everything else: the processor refuses it.
+///
+/// # Errors
+/// `InvalidInput`, which cannot happen for a circuit that is sound.
+pub fn within_reach(circuit: Circuit, capabilities: &Capabilities, wanted: &Wanted) -> Result<Circuit> {
+    let most = capabilities.qubits.len();
+    let alike = capabilities.couplings == Couplings::All
+        && capabilities.native_gates.iter().all(|native| native.sites.is_empty())
+        && capabilities.qubits.windows(2).all(|two| two[0] == two[1]);
+    if circuit.qubits() as usize <= most || !alike || wanted.state || wanted.probabilities {
+        return Ok(circuit);
+    }
+    let used = used_qubits(&circuit);
+    if used.is_empty() || used.len() > most { Ok(circuit) } else { compact(&circuit, &used) }
+}
 
 /// The qubits that anything happens to, ascending.
 pub(super) fn used_qubits(circuit: &Circuit) -> Vec<u32> {
@@ -50,6 +69,8 @@ pub(super) fn compact(circuit: &Circuit, used: &[u32]) -> Result<Circuit> {
 
 #[cfg(test)]
 mod tests {
+    use qhal::processor::{Features, QubitProperties};
+
     use super::*;
 
     #[test]
@@ -63,5 +84,27 @@ mod tests {
         assert_eq!((small.qubits(), small.bits(), small.len()), (2, 2, 3));
         assert_eq!(small.get(0).unwrap().operation.qubits(), [0, 1]);
         assert_eq!(small.get(1).unwrap().operation.qubits(), [1]);
+        // Only where it has to be, for counts, and where any qubit will do.
+        let (ideal, counts) = (ideal(20), Wanted::default());
+        let reached = |capabilities: &Capabilities, wanted: &Wanted| {
+            within_reach(circuit.clone(), capabilities, wanted).unwrap().qubits()
+        };
+        assert_eq!(reached(&ideal, &counts), 2);
+        assert_eq!(reached(&self::ideal(100), &counts), 100);
+        assert_eq!(reached(&self::ideal(1), &counts), 100);
+        assert_eq!(reached(&ideal, &Wanted { probabilities: true, ..counts }), 100);
+        let chip = Capabilities { couplings: Couplings::Pairs(vec![(0, 1)]), ..ideal };
+        assert_eq!(reached(&chip, &counts), 100);
+    }
+
+    fn ideal(qubits: usize) -> Capabilities {
+        Capabilities {
+            qubits: vec![QubitProperties::default(); qubits],
+            native_gates: Vec::new(),
+            couplings: Couplings::All,
+            features: Features::default(),
+            formats: Vec::new(),
+            max_shots: 1,
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use qhal::circuit::{BitString, Register};
 use qhal::processor::{Counts, Job, JobId, JobResult, JobState, Processor, Program, Wanted};
 use qhal::{Circuit, Complex64, Descriptor, Error, ErrorKind, Kind, OpenDevice};
-use qhal_backends::simulated::Engine;
+use qhal_backends::simulated::{Engine, within_reach};
 use qhal_backends::{catalog, select};
 use qhal_compiler::Limits;
 use serde_json::{Map, Value, json};
@@ -51,6 +51,7 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Outcome {
     let mut opened = Opened::select(context, args.engine, policy, spec)?;
     let native = if args.translate { Some(native::made(opened.processor.as_mut(), &circuit)?) } else { None };
     let program = native.as_ref().map_or_else(|| circuit.clone(), |native| native.circuit.clone());
+    let program = within_reach(program, opened.processor.capabilities(), &wanted)?;
     state::check_free(&opened.descriptor.id)?;
     let watched = match spec {
         Some(spec) => Watched::new(spec, &args.file, &program, shots, args.seed),
