@@ -85,6 +85,10 @@ impl Etsi004 {
 
     /// A connection, and what there is at its other end.
     fn connect(&self, address: &Address) -> Result<(TlsStream, Descriptor)> {
+        if !matches!(address, Address::Tcp { .. }) {
+            let message = format!("a key stream is reached as tcp:HOST:PORT, not as {address}");
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
         let wanted = self.wanted()?;
         let tls = TlsStream::connect(address, wanted.tls)?;
         let (provenance, evidence) = tls.provenance();

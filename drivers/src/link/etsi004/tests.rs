@@ -224,6 +224,9 @@ fn what_is_not_believed_or_not_there_is_one_sentence() {
 fn settings_that_are_missing_are_named() {
     let (address, drivers, mut lab) = serve(Manner::Standard, 10);
     let whole = &drivers[0].options;
+    // Whatever is missing, an address of another kind is none of its business.
+    let nowhere = "serial:/dev/nowhere".parse().unwrap();
+    assert_eq!(Etsi004::default().identify(&nowhere).unwrap_err().kind(), ErrorKind::Unsupported);
     for (options, words) in [
         (Options { tls: None, ..whole.clone() }, "ca, certificate and key"),
         (Options { stream: None, ..whole.clone() }, "stream"),
